@@ -1,0 +1,363 @@
+//! Records to facts: what one party said or did about a volume, a node, a pod or a `VolumeAttachment`, and when.
+//!
+//! In: [`crate::record::Record`]s. Out: [`Fact`]s, each with its provenance (source, line, telling text). All of
+//! Kubernetes' message texts live in one table here; whoever adds a release adds rows. A fact knows no other fact.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::time::Time;
+
+pub mod kind;
+
+pub use kind::Kind;
+
+/// A name shared by many facts: a unique volume name, a node, `namespace/pod`, a `VolumeAttachment`.
+pub type Name = Arc<str>;
+
+/// Index of a source in [`Reading::sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// Everything that was read from the paths given.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The sources, sorted by path.
+    pub sources: Vec<Source>,
+    /// All facts, in the order of source and line.
+    pub facts: Vec<Fact>,
+}
+
+/// One input stream and how it was understood.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Path as given, archive members as `bundle.tar.zst!member`.
+    pub path: String,
+    /// What the file was taken for: `klog`, `audit`, `objects`, `events`, `version`, `text`, `unknown`.
+    pub format: &'static str,
+    /// Who writes here, where that is known (`kube-controller-manager`, `kubelet/node-1`, …).
+    pub party: Option<Party>,
+    /// Why it was taken for that, one short clause.
+    pub because: String,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines read; always `used + irrelevant + not_understood`.
+    pub lines: u64,
+    /// Lines that gave facts.
+    pub used: u64,
+    /// Lines that say nothing about attach and detach.
+    pub irrelevant: u64,
+    /// Lines that look relevant and were not understood.
+    pub not_understood: u64,
+    /// The first lines that were not understood: line number and text.
+    pub puzzling: Vec<(u32, String)>,
+    /// Spans in which this source wrote lines, gaps of up to 15 s closed: evidence that its writer lived.
+    pub alive: Vec<(Time, Time)>,
+    /// Whether year or zone had to be assumed, and what was assumed.
+    pub assumed: Option<String>,
+    /// Zone that the written times were read in, `UTC` or an offset.
+    pub zone: String,
+    /// Anything the reader of the report should know: truncated gzip, over-long lines, skipped links.
+    pub notes: Vec<String>,
+}
+
+/// Who speaks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Party {
+    /// kube-controller-manager.
+    Controller,
+    /// The kubelet of a node; empty name where the node is unknown.
+    Kubelet(Name),
+    /// The external-attacher sidecar.
+    Attacher,
+    /// kube-apiserver (admission refusals, object dumps).
+    ApiServer,
+    /// kube-scheduler.
+    Scheduler,
+    /// A person or script, by user name.
+    User(Name),
+    /// The CSI driver.
+    Driver,
+    /// Somebody who cannot be told.
+    Unknown,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Party::Controller => f.write_str("kube-controller-manager"),
+            Party::Kubelet(node) if node.is_empty() => f.write_str("kubelet"),
+            Party::Kubelet(node) => write!(f, "kubelet/{node}"),
+            Party::Attacher => f.write_str("external-attacher"),
+            Party::ApiServer => f.write_str("kube-apiserver"),
+            Party::Scheduler => f.write_str("scheduler"),
+            Party::User(_) => f.write_str("user"),
+            Party::Driver => f.write_str("driver"),
+            Party::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// One statement of one party.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Where it stands.
+    pub source: SourceId,
+    /// 1-based line in the source.
+    pub line: u32,
+    /// When, as written (corrected by `clock`): klog time; for API calls the time of the answer.
+    pub at: Time,
+    /// Who.
+    pub party: Party,
+    /// What.
+    pub kind: Kind,
+    /// Unique volume name where the line has it, else the PV's name or the handle, as written.
+    pub volume: Option<Name>,
+    /// The PV's name, where the line has it beside the unique name.
+    pub pv: Option<Name>,
+    /// Node.
+    pub node: Option<Name>,
+    /// `namespace/name` where the line has both, else the name (or uid) as written.
+    pub pod: Option<Name>,
+    /// The pod's uid, where the line has it.
+    pub uid: Option<Name>,
+    /// `VolumeAttachment` name.
+    pub attachment: Option<Name>,
+    /// The error's text, unescaped.
+    pub error: Option<Box<str>>,
+    /// resourceVersion, or a release for version facts.
+    pub version: Option<Name>,
+    /// The line's telling part, at most 400 bytes, control characters neutralised.
+    pub text: Box<str>,
+    /// For lines that repeat every pass and were folded: how many, and the last of them.
+    pub repeat: Option<Repeat>,
+    /// The API call behind an audit event.
+    pub call: Option<Box<Call>>,
+    /// What the line tells beyond names.
+    pub detail: Detail,
+}
+
+/// A run of equal lines folded into one fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// Lines folded, the first included.
+    pub count: u32,
+    /// The last line.
+    pub last_line: u32,
+    /// Its time.
+    pub last_at: Time,
+}
+
+/// An API request as the audit log has it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// User name as authenticated (impersonated user where there is one).
+    pub user: Name,
+    /// `userAgent`, shortened to the program and version.
+    pub agent: Name,
+    /// `create`, `patch`, `update`, `delete`, …
+    pub verb: Name,
+    /// HTTP status; 0 where unknown.
+    pub code: u16,
+    /// When the server received the request.
+    pub received: Time,
+    /// When the answer was complete.
+    pub answered: Time,
+    /// Whether the bodies needed to know what was written were recorded.
+    pub body: bool,
+}
+
+impl Call {
+    /// Whether the server accepted the request.
+    #[must_use]
+    pub fn ok(&self) -> bool {
+        self.code < 300
+    }
+}
+
+/// What a fact tells beyond names.
+#[derive(Clone, Debug, Default)]
+pub enum Detail {
+    /// Nothing more.
+    #[default]
+    None,
+    /// A node's state as far as told: from node writes' answers and dumps; or, for `status_patched`, the patch.
+    Node(Box<NodeDetail>),
+    /// A `VolumeAttachment`.
+    Attachment(Box<AttachmentDetail>),
+    /// A pod.
+    Pod(Box<PodDetail>),
+    /// A `PersistentVolume`.
+    Pv(Box<PvDetail>),
+    /// A claim and the PV it is bound to.
+    Pvc {
+        /// `spec.volumeName`, empty while unbound.
+        pv: Option<Name>,
+        /// Storage class binding is pending, phase text.
+        phase: Name,
+    },
+    /// A `CSINode`: driver name and node ID for each registered driver, and its attach limit where set.
+    CsiNode(Vec<(Name, Name, Option<u32>)>),
+    /// A `CSIDriver`.
+    CsiDriver {
+        /// `spec.attachRequired`, true where absent.
+        attach_required: bool,
+    },
+    /// `op_backoff`: which operation failed and until when no retry is permitted.
+    Backoff {
+        /// The kind of the inner failure: `attach_failed`, `detach_failed`, `kubelet_not_reported_yet`, …
+        inner: Kind,
+        /// No retries permitted until.
+        until: Option<Time>,
+        /// durationBeforeRetry in milliseconds.
+        wait_ms: Option<i64>,
+        /// nodeName in the operation's key is not empty.
+        keyed_by_node: bool,
+    },
+    /// An `Event` object, an `Event occurred` line or a row of an event table.
+    Event {
+        /// The event's reason, `FailedAttachVolume`.
+        reason: Name,
+        /// How often it was counted.
+        count: u32,
+        /// First and last time where told.
+        first: Option<Time>,
+        /// See `first`.
+        last: Option<Time>,
+    },
+    /// Names in a list: `attachedTo` of a Multi-Attach line, pods, volumes in use.
+    Names(Vec<Name>),
+    /// `mounted_flag_set`: the flag.
+    Flag(bool),
+    /// A call of the CSI driver, as the attacher logs it.
+    Grpc {
+        /// `ControllerPublishVolume`, …
+        method: Name,
+    },
+}
+
+/// What a fact tells of a node. `None`: not told.
+#[derive(Clone, Debug, Default)]
+pub struct NodeDetail {
+    /// `status.volumesAttached` after the write (dumps: as they stand; log patches: the list logged after the patch).
+    pub attached: Option<Vec<Name>>,
+    /// `status.volumesInUse`.
+    pub in_use: Option<Vec<Name>>,
+    /// Condition Ready is True.
+    pub ready: Option<bool>,
+    /// Annotation `volumes.kubernetes.io/controller-managed-attach-detach` is present.
+    pub managed: Option<bool>,
+    /// Taint `node.kubernetes.io/out-of-service` is present.
+    pub out_of_service: Option<bool>,
+    /// `metadata.uid`.
+    pub uid: Option<Name>,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+    /// For writes: what the request itself changes.
+    pub patch: Option<NodePatch>,
+}
+
+/// What a write of a node asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodePatch {
+    /// The body is `{}`.
+    pub empty: bool,
+    /// It sets (or empties) `volumesAttached`: the list it asks for.
+    pub attached: Option<Vec<Name>>,
+    /// It sets (or empties) `volumesInUse`: the list it asks for.
+    pub in_use: Option<Vec<Name>>,
+}
+
+/// What a fact tells of a `VolumeAttachment`.
+#[derive(Clone, Debug, Default)]
+pub struct AttachmentDetail {
+    /// `spec.attacher`, the driver.
+    pub driver: Option<Name>,
+    /// `spec.source.persistentVolumeName`.
+    pub pv: Option<Name>,
+    /// `spec.nodeName`.
+    pub node: Option<Name>,
+    /// `status.attached`.
+    pub attached: Option<bool>,
+    /// `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The attacher's finalizer is there.
+    pub finalizer: Option<bool>,
+    /// `status.attachError.message`.
+    pub attach_error: Option<Box<str>>,
+    /// `status.detachError.message`.
+    pub detach_error: Option<Box<str>>,
+    /// `metadata.uid`.
+    pub uid: Option<Name>,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+    /// For writes: the request removes finalizers (`metadata.finalizers` set to null, or to a list without the attacher's).
+    pub strips_finalizer: bool,
+}
+
+/// What a fact tells of a pod.
+#[derive(Clone, Debug, Default)]
+pub struct PodDetail {
+    /// `metadata.uid`.
+    pub uid: Option<Name>,
+    /// `spec.nodeName`, or the binding's target.
+    pub node: Option<Name>,
+    /// Claim names of its volumes, without namespace, with the volume's name in the pod.
+    pub claims: Vec<(Name, Name)>,
+    /// `status.phase`.
+    pub phase: Option<Name>,
+    /// `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// gracePeriodSeconds of a DELETE, where told.
+    pub grace: Option<i64>,
+    /// Any container (init and ephemeral included) is running; `None` where no statuses are told.
+    pub running: Option<bool>,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+}
+
+/// What a fact tells of a `PersistentVolume`.
+#[derive(Clone, Debug, Default)]
+pub struct PvDetail {
+    /// Unique volume name that a controller gives it.
+    pub unique: Option<Name>,
+    /// CSI driver, empty for in-tree volumes.
+    pub driver: Option<Name>,
+    /// `spec.csi.volumeHandle`.
+    pub handle: Option<Name>,
+    /// Access modes as written, `ReadWriteOnce`, …
+    pub modes: Vec<Name>,
+    /// `namespace/name` of the bound claim.
+    pub claim: Option<Name>,
+    /// `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+}
+
+/// What serialises as one line of `adtrace facts`.
+#[derive(Serialize)]
+pub struct FactLine<'a> {
+    /// Path within the input.
+    pub source: &'a str,
+    /// 1-based line.
+    pub line: u32,
+    /// As written.
+    pub at: Time,
+    /// Who.
+    pub party: String,
+    /// What.
+    pub kind: &'static str,
+    /// See [`Fact::volume`].
+    pub volume: Option<&'a str>,
+    /// See [`Fact::node`].
+    pub node: Option<&'a str>,
+    /// See [`Fact::pod`].
+    pub pod: Option<&'a str>,
+    /// See [`Fact::attachment`].
+    pub attachment: Option<&'a str>,
+    /// See [`Fact::error`].
+    pub error: Option<&'a str>,
+    /// See [`Fact::version`].
+    pub version: Option<&'a str>,
+}

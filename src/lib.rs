@@ -1,0 +1,17 @@
+//! adtrace: what did the attach/detach controller do, and where did the states part?
+//!
+//! Read the modules in the order of the data: `bundle` opens what people hand in, `record` takes wrappers off, `fact`
+//! turns lines into typed statements, `clock` puts them on one time axis, `graph` says who caused what, `replay` lets
+//! the `model` explain every fact, `diagnose` asks where the states parted, `report` says it, `cli` is the command.
+
+pub mod bundle;
+pub mod cli;
+pub mod clock;
+pub mod diagnose;
+pub mod fact;
+pub mod graph;
+pub mod model;
+pub mod record;
+pub mod replay;
+pub mod report;
+pub mod time;

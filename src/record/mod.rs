@@ -1,0 +1,77 @@
+//! Bytes to records: one line or one JSON/YAML object each, its wrappers taken off.
+//!
+//! In: a named byte stream from `bundle`. Out: [`Record`]s in the order of the file, each with its line number, what
+//! its wrappers said (outer time, host, process), and its payload. Knows log and object formats, nothing of volumes.
+
+use crate::time::Time;
+
+/// One log line or object of a source, without wrappers.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// 1-based line in the source at which the record begins.
+    pub line: u32,
+    /// How many lines of the source this record covers (continuation lines included).
+    pub lines: u32,
+    /// What the wrappers said, outermost first merged.
+    pub outer: Outer<'a>,
+    /// The payload.
+    pub body: Body<'a>,
+}
+
+/// What wrappers (CRI, docker, journald, syslog, shippers) say about a line.
+#[derive(Clone, Debug, Default)]
+pub struct Outer<'a> {
+    /// The wrapper's time stamp, with full date.
+    pub at: Option<Time>,
+    /// Host that wrote the line (journald, syslog).
+    pub host: Option<&'a str>,
+    /// Process name (`kubelet`, `k3s`), container name (`kube-controller-manager`) or the shipper's stream name.
+    pub program: Option<&'a str>,
+    /// Pod the line's container ran in, `namespace/name` or the bare name.
+    pub pod: Option<&'a str>,
+}
+
+/// What a record holds.
+#[derive(Clone, Debug)]
+pub enum Body<'a> {
+    /// A klog line, plain, structured or JSON.
+    Klog(Klog<'a>),
+    /// One audit event (`audit.k8s.io`), as raw JSON text.
+    Audit(&'a str),
+    /// One Kubernetes object, or a `List` of them, as a JSON value (YAML is turned into JSON).
+    Object(Box<serde_json::Value>),
+    /// Any other text: version files, event tables, driver logs.
+    Text(&'a str),
+}
+
+/// Severity letter of a klog line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// `I`
+    Info,
+    /// `W`
+    Warning,
+    /// `E`
+    Error,
+    /// `F`
+    Fatal,
+}
+
+/// A klog line taken apart.
+#[derive(Clone, Debug)]
+pub struct Klog<'a> {
+    /// Severity letter.
+    pub severity: Severity,
+    /// The header's time, placed on the UTC axis with the year and zone that the source's context gave.
+    pub at: Time,
+    /// Source file's base name, `reconciler.go`; empty where the form has none.
+    pub file: &'a str,
+    /// Line in that source file; 0 where the form has none.
+    pub file_line: u32,
+    /// The message: for plain lines everything after `] `, for structured lines the quoted message, unescaped.
+    pub message: std::borrow::Cow<'a, str>,
+    /// The `key=value` tail of a structured line, values unquoted and unescaped, in the order written.
+    pub pairs: Vec<(&'a str, std::borrow::Cow<'a, str>)>,
+    /// The whole line as written, wrapper taken off.
+    pub text: &'a str,
+}
