@@ -1,1 +1,195 @@
-//! (skeleton)
+//! Paths to named byte streams: directories, files, standard input, archives and archives inside archives.
+//!
+//! In: what a person hands in. Out: one [`Entry`] for each regular file found, in a fixed order (directories by name,
+//! archives as written), decompressed, within [`Limits`]. It exists so that no later room cares how a bundle was packed.
+//! Knows nothing of Kubernetes; writes no file, and opens no path that an archive names.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use crate::time::{Span, Time};
+
+mod codec;
+mod error;
+mod unpack;
+
+pub use error::BundleError;
+
+/// How much may be read; what lies beyond is noted in [`Walk::skipped`], never read.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Entries in all paths and archives together.
+    pub entries: u64,
+    /// Decompressed bytes of one entry; the entry is cut there.
+    pub entry_bytes: u64,
+    /// Decompressed bytes for each compressed byte, counted once 16 MiB were written.
+    pub ratio: u64,
+    /// Archives or compressions within each other.
+    pub nesting: u32,
+    /// Bytes of an archive that can only be read from memory (a zip within another archive).
+    pub held_bytes: u64,
+    /// Bytes of one line; the rest of a longer line is dropped.
+    pub line_bytes: usize,
+    /// Nesting of a JSON or YAML document.
+    pub json_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            entries: 1_000_000,
+            entry_bytes: 64 << 30,
+            ratio: 1_000,
+            nesting: 4,
+            held_bytes: 512 << 20,
+            line_bytes: 16 << 20,
+            json_depth: 128,
+        }
+    }
+}
+
+/// One regular file, decompressed.
+pub struct Entry<'a> {
+    /// Path as shown: within the input as given, archive members behind `!`.
+    pub path: &'a str,
+    /// When it was last written, where file system or archive say so.
+    pub modified: Option<Time>,
+    /// Its bytes.
+    pub bytes: &'a mut dyn Read,
+}
+
+/// What a walk met.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    /// Entries visited.
+    pub entries: u64,
+    /// What was not read, and why: path and one clause.
+    pub skipped: Vec<(String, String)>,
+}
+
+/// Takes an entry; `Break` ends the walk.
+pub type Visit<'v> = dyn FnMut(Entry<'_>) -> io::Result<ControlFlow<()>> + 'v;
+
+/// Visits every regular file in `paths` in a fixed order; `-` is standard input.
+///
+/// Links and devices inside archives and directories are skipped and listed in the result. A damaged archive gives what
+/// can be read and a line in [`Walk::skipped`].
+///
+/// # Errors
+/// A path given that cannot be opened, and what `visit` fails with.
+pub fn walk(paths: &[PathBuf], limits: &Limits, visit: &mut Visit<'_>) -> Result<Walk, BundleError> {
+    let mut walker = Walker {
+        limits,
+        visit,
+        walk: Walk::default(),
+        stop: false,
+    };
+    for path in paths {
+        if walker.stop {
+            break;
+        }
+        walker.given(path, paths.len() > 1)?;
+    }
+    Ok(walker.walk)
+}
+
+/// The state of one walk.
+struct Walker<'w, 'v> {
+    limits: &'w Limits,
+    visit: &'w mut Visit<'v>,
+    walk: Walk,
+    stop: bool,
+}
+
+impl Walker<'_, '_> {
+    /// One path of the command line.
+    fn given(&mut self, path: &Path, several: bool) -> Result<(), BundleError> {
+        if path.as_os_str() == "-" {
+            return self.unpack("-", None, &mut io::stdin().lock(), 0);
+        }
+        let opened = |source| BundleError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let meta = std::fs::metadata(path).map_err(opened)?;
+        if meta.is_dir() {
+            let prefix = if several {
+                format!("{}/", name_of(path))
+            } else {
+                String::new()
+            };
+            return self.directory(path, &prefix);
+        }
+        let mut file = File::open(path).map_err(opened)?;
+        self.file(&name_of(path), modified(&meta), &mut file)
+    }
+
+    /// All files below a directory, names in byte order, links not followed.
+    fn directory(&mut self, dir: &Path, prefix: &str) -> Result<(), BundleError> {
+        let opened = |source| BundleError::Open {
+            path: dir.to_owned(),
+            source,
+        };
+        let mut names = Vec::new();
+        for item in std::fs::read_dir(dir).map_err(opened)? {
+            names.push(item.map_err(opened)?);
+        }
+        names.sort_by_key(std::fs::DirEntry::file_name);
+        for item in names {
+            if self.stop {
+                return Ok(());
+            }
+            let shown = format!("{prefix}{}", item.file_name().to_string_lossy());
+            match item.metadata() {
+                Ok(meta) if meta.is_dir() => self.directory(&item.path(), &format!("{shown}/"))?,
+                Ok(meta) if meta.is_file() => match File::open(item.path()) {
+                    Ok(mut file) => self.file(&shown, modified(&meta), &mut file)?,
+                    Err(error) => self.skip(&shown, format!("it could not be opened: {error}")),
+                },
+                Ok(_) => self.skip(&shown, "it is a link or a device, not a file".to_owned()),
+                Err(error) => self.skip(&shown, format!("it could not be looked at: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, path: &str, why: String) {
+        self.walk.skipped.push((path.to_owned(), why));
+    }
+
+    /// Hands one entry to the visitor.
+    fn entry(&mut self, path: &str, modified: Option<Time>, bytes: &mut dyn Read) -> Result<(), BundleError> {
+        if self.walk.entries >= self.limits.entries {
+            self.skip(path, format!("the limit of {} entries is reached", self.limits.entries));
+            self.stop = true;
+            return Ok(());
+        }
+        self.walk.entries += 1;
+        let entry = Entry { path, modified, bytes };
+        let failed = |source| BundleError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        self.stop |= (self.visit)(entry).map_err(failed)?.is_break();
+        Ok(())
+    }
+}
+
+/// A file's name as shown when the file itself was given.
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.to_string_lossy().into_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// Modification time of a file.
+fn modified(meta: &std::fs::Metadata) -> Option<Time> {
+    let since = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Time::default() + Span(i64::try_from(since.as_micros()).ok()?))
+}
+
+#[cfg(test)]
+mod tests;

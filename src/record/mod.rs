@@ -3,7 +3,74 @@
 //! In: a named byte stream from `bundle`. Out: [`Record`]s in the order of the file, each with its line number, what
 //! its wrappers said (outer time, host, process), and its payload. Knows log and object formats, nothing of volumes.
 
+use std::io::{self, Read};
+
+use crate::bundle::Limits;
 use crate::time::Time;
+
+mod docs;
+pub mod klog;
+mod lines;
+pub mod when;
+
+pub use when::Zone;
+
+/// What is known about a source before it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The source's path as shown.
+    pub path: &'a str,
+    /// When the file was last written, where known.
+    pub modified: Option<Time>,
+    /// A moment near the bundle's times, from other sources; gives the year where the source tells none.
+    pub near: Option<Time>,
+    /// `--year`: the year of klog headers, against all else.
+    pub year: Option<i16>,
+    /// `--timezone`: the zone of klog headers, against all else.
+    pub zone: Option<&'a Zone>,
+    /// Limits on lines and documents.
+    pub limits: &'a Limits,
+}
+
+/// How a source was understood.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// What it was taken for: `klog`, `audit`, `objects`, `text`, `unknown`.
+    pub format: &'static str,
+    /// Why, one short clause.
+    pub because: String,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines read.
+    pub lines: u64,
+    /// The zone klog headers were read in.
+    pub zone: String,
+    /// What had to be assumed of year and zone.
+    pub assumed: Option<String>,
+    /// A moment with a full date that the source tells, for sources that tell none.
+    pub near: Option<Time>,
+    /// Over-long lines, bytes that are no UTF-8 and the like.
+    pub notes: Vec<String>,
+}
+
+/// Reads one source and hands each of its records to `visit`, in the order of their first lines.
+///
+/// # Errors
+/// Only what reading `bytes` fails with: no content is an error.
+pub fn records(bytes: &mut dyn Read, context: &Context<'_>, visit: &mut dyn FnMut(&Record<'_>)) -> io::Result<Summary> {
+    let mut raw = Vec::new();
+    bytes.read_to_end(&mut raw)?;
+    let text = String::from_utf8_lossy(&raw);
+    let mut summary = Summary {
+        bytes: raw.len() as u64,
+        lines: text.lines().count() as u64,
+        ..Summary::default()
+    };
+    if !docs::read(&text, context, &mut summary, visit) {
+        lines::read(&text, context, &mut summary, visit);
+    }
+    Ok(summary)
+}
 
 /// One log line or object of a source, without wrappers.
 #[derive(Clone, Debug)]
