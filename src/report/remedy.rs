@@ -1,0 +1,95 @@
+//! Remedies in words.
+//!
+//! In: a [`Remedy`] of the report, its action as a name for machines. Out: the phrase that people read, with its time
+//! and risk. One table, so that terminal, ticket and page say the same.
+
+use super::text::{clean, lasting};
+use super::{Outcome, Remedy};
+
+/// Action names of the report contract and what they ask a person to do.
+const PHRASES: &[(&str, &str)] = &[
+    ("delete-node", "delete the Node object"),
+    ("delete-pod-other-node", "move the pod to another node"),
+    (
+        "delete-pod-same-node",
+        "delete the pod (it comes back to the same node)",
+    ),
+    ("delete-va", "delete the VolumeAttachment"),
+    ("driver-recovers", "the driver recovers"),
+    ("force-delete-pod", "delete the pod by force"),
+    ("mount-by-hand", "mount by hand"),
+    ("other-volume-on-node", "attach another volume to the node"),
+    ("out-of-service-taint", "taint the node out-of-service"),
+    ("report-by-hand", "write the node's report by hand"),
+    ("restart-attacher", "restart the external-attacher"),
+    ("restart-controller", "restart kube-controller-manager"),
+    ("restart-kubelet", "restart the kubelet"),
+    ("spread-pods", "spread the pods over nodes"),
+    ("strip-va-finalizer", "strip the VolumeAttachment's finalizer"),
+    ("touch-node", "touch the Node object"),
+    ("touch-va", "touch the VolumeAttachment"),
+    ("wait", "wait"),
+];
+
+/// What the action asks a person to do; an action without a phrase reads as its name.
+pub fn phrase(action: &str) -> String {
+    if let Some((_, phrase)) = PHRASES.iter().find(|(name, _)| *name == action) {
+        return (*phrase).to_owned();
+    }
+    let action = clean(action);
+    match action.split_once('=') {
+        Some(("upgrade", version)) => format!("upgrade to {version}"),
+        Some(("with", behaviour)) => format!("run with {behaviour}"),
+        Some(("without", behaviour)) => format!("run without {behaviour}"),
+        _ => action.into_owned(),
+    }
+}
+
+/// The action with what is known of its time and risk: `restart kube-controller-manager (1 s, no risk)`.
+fn sentence(remedy: &Remedy) -> String {
+    let time = match (remedy.runs_after_ms, remedy.agree_after_ms) {
+        (Some(ms), _) => Some(format!("pod runs after {}", lasting(ms))),
+        (None, Some(ms)) => Some(lasting(ms)),
+        (None, None) => None,
+    };
+    let risk = match remedy.risk.as_str() {
+        "" => None,
+        "none" => Some("no risk".to_owned()),
+        risk => Some(clean(risk).into_owned()),
+    };
+    let notes: Vec<String> = time.into_iter().chain(risk).collect();
+    let phrase = phrase(&remedy.action);
+    if notes.is_empty() {
+        phrase
+    } else {
+        format!("{phrase} ({})", notes.join(", "))
+    }
+}
+
+/// The remedies of one outcome: those that heal with their time and risk, others by their action.
+pub fn of(remedies: &[Remedy], outcome: Outcome) -> Vec<String> {
+    let word = |r: &Remedy| {
+        if outcome == Outcome::Heals {
+            sentence(r)
+        } else {
+            phrase(&r.action)
+        }
+    };
+    remedies.iter().filter(|r| r.outcome == outcome).map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_has_each_action_once() {
+        assert!(PHRASES.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn an_unknown_action_reads_as_its_name() {
+        assert_eq!(phrase("upgrade=1.21.7"), "upgrade to 1.21.7");
+        assert_eq!(phrase("sing"), "sing");
+    }
+}
