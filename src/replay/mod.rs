@@ -1,1 +1,238 @@
-//! (skeleton)
+//! Replay: the model explains, fact by fact, what the parties said.
+//!
+//! In: facts in causal order and the profile. Out: a [`Run`]: steps (seen and inferred), what stayed unexplained, the
+//! row of states of every (volume, node) pair over time, and the whole world at any step, from which `diagnose` lets
+//! the model run on alone. Input facts (a pod bound, a status written, a driver's answer) are applied; output facts (an
+//! operation started, a patch sent) must be a step the model can take now, else a step nobody logged is inserted and
+//! marked, else the fact is unexplained and the state is anchored on it again.
+
+pub mod cell;
+pub mod lives;
+mod controller;
+mod kubelet;
+mod objects;
+mod silent;
+mod start;
+pub mod step;
+
+use std::collections::BTreeMap;
+
+use crate::fact::{Fact, Party};
+use crate::graph::cast::{Cast, Node, Pod, Volume};
+use crate::model::profile::Profile;
+use crate::model::world::World;
+use crate::time::Time;
+
+pub use cell::{Cell, CellState, Held, Va};
+pub use lives::Lives;
+pub use step::{Deed, FactId, Step, StepId};
+
+/// What a replay is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Script<'a> {
+    /// All facts.
+    pub facts: &'a [Fact],
+    /// Their causal order.
+    pub order: &'a [FactId],
+    /// Who is who.
+    pub cast: &'a Cast,
+    /// Lives of processes and nodes.
+    pub lives: &'a Lives,
+    /// Behaviours of this Kubernetes.
+    pub profile: Profile,
+}
+
+/// A fact that no step of the model explains.
+#[derive(Clone, Debug)]
+pub struct Unexplained {
+    /// The fact.
+    pub fact: FactId,
+    /// Why it does not fit, a clause.
+    pub why: &'static str,
+}
+
+/// The explained history.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Steps in causal order.
+    pub steps: Vec<Step>,
+    /// Facts without explanation.
+    pub unexplained: Vec<Unexplained>,
+    /// Facts the replay had to do with.
+    pub considered: usize,
+    /// The states of every pair: after which step, and what they were from then on.
+    pub track: BTreeMap<Cell, Vec<(StepId, CellState)>>,
+}
+
+impl Run {
+    /// The states of a pair after a step, if it existed by then.
+    #[must_use]
+    pub fn state_at(&self, cell: Cell, step: StepId) -> Option<CellState> {
+        let track = self.track.get(&cell)?;
+        let upto = track.partition_point(|(at, _)| *at <= step);
+        upto.checked_sub(1).and_then(|index| track.get(index)).map(|(_, state)| *state)
+    }
+}
+
+/// A replay under way.
+pub struct Replay<'a> {
+    script: Script<'a>,
+    /// Everything the model holds at this moment.
+    pub world: World,
+    run: Run,
+    next: usize,
+    dirty: Vec<Cell>,
+    watch: Watch,
+}
+
+/// What the replay remembers beside the model's state.
+#[derive(Clone, Debug, Default)]
+struct Watch {
+    /// Current pod (uid) of each `namespace/name`.
+    pod_now: BTreeMap<crate::fact::Name, Pod>,
+    /// Last refused retry of a pair that was inferred or seen.
+    refused: BTreeMap<Cell, Time>,
+}
+
+impl<'a> Replay<'a> {
+    /// Sets the stage: what existed before the first fact.
+    #[must_use]
+    pub fn new(script: Script<'a>) -> Replay<'a> {
+        let mut replay = Replay {
+            script,
+            world: World::new(script.profile, start::exclusive(script.cast)),
+            run: Run::default(),
+            next: 0,
+            dirty: Vec::new(),
+            watch: Watch::default(),
+        };
+        replay.set_stage();
+        replay
+    }
+
+    /// Replays everything.
+    #[must_use]
+    pub fn run(mut self) -> (Run, World) {
+        while self.advance() {}
+        (self.run, self.world)
+    }
+
+    /// Replays until that many steps exist and gives the world as it was then.
+    #[must_use]
+    pub fn world_after(mut self, step: StepId) -> World {
+        while self.run.steps.len() <= step as usize && self.advance() {}
+        self.world
+    }
+
+    /// Steps taken so far.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.run.steps.len()
+    }
+
+    /// Takes the next fact; false when there is none.
+    pub fn advance(&mut self) -> bool {
+        let Some(id) = self.script.order.get(self.next).copied() else { return false };
+        self.next += 1;
+        let Some(fact) = self.script.facts.get(id as usize) else { return true };
+        self.until(fact.at);
+        self.take(id, fact);
+        self.note_states();
+        true
+    }
+
+    /// Lets the time pass up to a moment: what happens without anybody saying so.
+    fn until(&mut self, now: Time) {
+        self.processes_until(now);
+        self.silent_until(now);
+        if now > self.world.now {
+            self.world.now = now;
+        }
+    }
+
+    fn take(&mut self, id: FactId, fact: &Fact) {
+        self.run.considered += 1;
+        if fact.call.is_some() || is_dump(fact) {
+            self.object(id, fact);
+            return;
+        }
+        match &fact.party {
+            Party::Controller => self.controller_says(id, fact),
+            Party::Kubelet(_) => self.kubelet_says(id, fact),
+            Party::Attacher => self.attacher_says(id, fact),
+            _ => {}
+        }
+    }
+
+    /// Adds a step.
+    fn step(&mut self, deed: Deed, actor: Party, cell: (Option<Volume>, Option<Node>), evidence: &[FactId]) -> &mut Step {
+        let at = self.world.now;
+        self.run.steps.push(Step {
+            at,
+            actor,
+            deed,
+            volume: cell.0,
+            node: cell.1,
+            pod: None,
+            observed: true,
+            evidence: evidence.to_vec(),
+            error: None,
+        });
+        if let (Some(volume), Some(node)) = cell {
+            self.dirty.push((volume, node));
+        }
+        let last = self.run.steps.len() - 1;
+        &mut self.run.steps[last]
+    }
+
+    fn unexplained(&mut self, fact: FactId, why: &'static str) {
+        self.run.unexplained.push(Unexplained { fact, why });
+    }
+
+    /// Another fact says what the last such step already did: it becomes part of its proof.
+    fn confirm(&mut self, deed: Deed, cell: (Option<Volume>, Option<Node>), fact: FactId) -> bool {
+        let recent = self.world.now - crate::time::Span::secs(2);
+        let same = self.run.steps.iter_mut().rev().take(40).take_while(|step| step.at >= recent);
+        for step in same {
+            if step.deed == deed && (step.volume == cell.0 || cell.0.is_none()) && step.node == cell.1 {
+                if !step.evidence.contains(&fact) {
+                    step.evidence.push(fact);
+                }
+                step.observed = true;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Writes the rows of states that changed.
+    fn note_states(&mut self) {
+        if self.dirty.is_empty() {
+            return;
+        }
+        let mut cells = std::mem::take(&mut self.dirty);
+        cells.sort_unstable();
+        cells.dedup();
+        let step = StepId::try_from(self.run.steps.len().saturating_sub(1)).unwrap_or(StepId::MAX);
+        for cell in cells {
+            let state = self.world.cell(cell);
+            let track = self.run.track.entry(cell).or_default();
+            if track.last().is_none_or(|(_, last)| *last != state) {
+                track.push((step, state));
+            }
+        }
+    }
+
+    /// Every pair that the model holds on a node.
+    fn cells_on(&self, node: Node) -> Vec<Cell> {
+        self.world.pairs().into_iter().filter(|(_, on)| on.0 == node.0).map(|(volume, on)| (volume, on)).collect()
+    }
+}
+
+fn is_dump(fact: &Fact) -> bool {
+    use crate::fact::Kind;
+    matches!(
+        fact.kind,
+        Kind::NodeSeen | Kind::PodSeen | Kind::VaSeen | Kind::PvSeen | Kind::PvcSeen | Kind::CsinodeSeen | Kind::CsidriverSeen
+    )
+}

@@ -1,0 +1,102 @@
+//! The API server as the shared board: the objects that parties write and watch.
+//!
+//! In: writes. Out: what stands there. Plain data, small enough to clone for every fork of a run; who may write what,
+//! and who looks when, is the parties' business.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{NodeId, PodId, VolumeId};
+use crate::time::Time;
+
+/// One (volume, node) pair.
+pub type Pair = (VolumeId, NodeId);
+
+/// All objects that the machinery meets at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Board {
+    /// Node objects that exist.
+    pub nodes: BTreeMap<NodeId, NodeObject>,
+    /// `VolumeAttachment` objects that exist.
+    pub attachments: BTreeMap<Pair, Attachment>,
+    /// Pods that are bound to a node and exist.
+    pub pods: BTreeMap<PodId, PodObject>,
+}
+
+/// A Node object, as far as attach and detach look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeObject {
+    /// `status.volumesAttached`.
+    pub attached: BTreeSet<VolumeId>,
+    /// `status.volumesInUse`.
+    pub in_use: BTreeSet<VolumeId>,
+    /// Condition Ready is True.
+    pub ready: bool,
+    /// The managed annotation is present.
+    pub managed: bool,
+    /// The out-of-service taint is present.
+    pub out_of_service: bool,
+}
+
+impl Default for NodeObject {
+    fn default() -> Self {
+        NodeObject {
+            attached: BTreeSet::new(),
+            in_use: BTreeSet::new(),
+            ready: true,
+            managed: true,
+            out_of_service: false,
+        }
+    }
+}
+
+/// A `VolumeAttachment` object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attachment {
+    /// `status.attached`.
+    pub attached: bool,
+    /// `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The attacher's finalizer holds it.
+    pub finalizer: bool,
+    /// `status.attachError` is set.
+    pub attach_error: bool,
+    /// `status.detachError` is set.
+    pub detach_error: bool,
+}
+
+/// A pod bound to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodObject {
+    /// Where it is bound.
+    pub node: NodeId,
+    /// Its attachable volumes.
+    pub volumes: Vec<VolumeId>,
+    /// Since when it is bound.
+    pub since: Time,
+    /// `deletionTimestamp` is set, and when its grace ends.
+    pub deleting: Option<Time>,
+    /// A container of it runs.
+    pub running: bool,
+    /// Phase Succeeded or Failed, or deleting with no container running: the controller no longer counts it.
+    pub terminated: bool,
+}
+
+impl Board {
+    /// Whether a pod that counts wants the volume on that node.
+    #[must_use]
+    pub fn wanted(&self, (volume, node): Pair) -> bool {
+        self.pods.values().any(|pod| pod.node == node && !pod.terminated && pod.volumes.contains(&volume))
+    }
+
+    /// Whether the volume stands in the node's `volumesAttached`.
+    #[must_use]
+    pub fn reported(&self, (volume, node): Pair) -> bool {
+        self.nodes.get(&node).is_some_and(|object| object.attached.contains(&volume))
+    }
+
+    /// Whether the volume stands in the node's `volumesInUse`.
+    #[must_use]
+    pub fn in_use(&self, (volume, node): Pair) -> bool {
+        self.nodes.get(&node).is_some_and(|object| object.in_use.contains(&volume))
+    }
+}

@@ -1,0 +1,220 @@
+//! One node: its kubelet's volume manager as the rest of the machinery meets it.
+//!
+//! In: the board (its pods, its Node object, `VolumeAttachment`s), time. Out: volumesInUse, mounts, pods that end. A
+//! coarse picture of `kubelet`, which is proven step by step: here a volume is absent, verified or mounted, loops have
+//! their periods, failures their back-off; that is what a run left alone needs (`ad-semantics.md` 6).
+
+use std::collections::BTreeMap;
+
+use crate::model::profile::{Behaviour, Profile};
+use crate::model::world::board::{Board, Pair};
+use crate::model::world::driver::Driver;
+use crate::model::{NodeId, PodId, VolumeId};
+use crate::time::{Span, Time};
+
+/// The node status loop's period.
+const STATUS: Span = Span::secs(10);
+/// The reconciler's period.
+const PASS: Span = Span::millis(100);
+/// First back-off of an operation.
+const RETRY_FIRST: Span = Span::millis(500);
+/// Longest back-off of an operation.
+const RETRY_LAST: Span = Span::secs(122);
+/// From the end of the containers to the pod object's removal.
+const CLEAN_UP: Span = Span::secs(2);
+
+/// How far the kubelet has come with a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Wanted or not, not in its actual state of world.
+    Absent,
+    /// In its actual state of world: it believes it attached.
+    Verified,
+    /// Mounted for a pod.
+    Mounted,
+}
+
+/// A volume on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// How far it has come.
+    pub stage: Stage,
+    /// No retry before this moment.
+    pub not_before: Time,
+    /// The back-off that the next failure doubles.
+    pub backoff: Span,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Held { stage: Stage::Absent, not_before: Time::MIN, backoff: Span::ZERO }
+    }
+}
+
+/// A node and its kubelet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// The kubelet runs and reaches the API server.
+    pub reachable: bool,
+    /// The machine itself lives (a partitioned kubelet lives and mounts on).
+    pub alive: bool,
+    /// Volumes it has to do with.
+    pub volumes: BTreeMap<VolumeId, Held>,
+    /// Next node status loop.
+    pub next_status: Time,
+    /// Next reconciler pass.
+    pub next_pass: Time,
+    /// What the last status loop knew to be reported in use.
+    reported_in_use: Vec<VolumeId>,
+}
+
+impl Machine {
+    /// A node whose loops begin at that moment.
+    #[must_use]
+    pub fn new(now: Time) -> Machine {
+        Machine {
+            reachable: true,
+            alive: true,
+            volumes: BTreeMap::new(),
+            next_status: now + STATUS,
+            next_pass: now,
+            reported_in_use: Vec::new(),
+        }
+    }
+
+    /// Takes over what the board says is in use as what the kubelet knows to be reported.
+    pub fn trust_board(&mut self, board: &Board, node: NodeId) {
+        self.reported_in_use = board.nodes.get(&node).map_or(Vec::new(), |object| object.in_use.iter().copied().collect());
+    }
+
+    /// When it acts next.
+    #[must_use]
+    pub fn next(&self) -> Option<Time> {
+        self.alive.then(|| self.next_pass.min(self.next_status))
+    }
+
+    /// Runs every loop that is due; true if the Node object was written.
+    pub fn act(&mut self, profile: &Profile, board: &mut Board, driver: &Driver, node: NodeId, now: Time) -> bool {
+        if !self.alive {
+            return false;
+        }
+        let mut wrote = false;
+        if self.next_status <= now {
+            self.next_status = now + STATUS;
+            wrote = self.reachable && self.write_status(board, node);
+        }
+        if self.next_pass <= now {
+            self.next_pass = now + PASS;
+            self.pass(profile, board, driver, node, now);
+            self.end_pods(board, node, now);
+        }
+        wrote
+    }
+
+    /// Whether any pod on this node wants the volume mounted.
+    fn wants(board: &Board, pair: Pair) -> bool {
+        board.pods.values().any(|pod| pod.node == pair.1 && pod.deleting.is_none() && !pod.terminated && pod.volumes.contains(&pair.0))
+    }
+
+    /// Whether any pod on this node still uses the mount.
+    fn uses(board: &Board, pair: Pair) -> bool {
+        board.pods.values().any(|pod| {
+            let lives = pod.deleting.is_none() && !pod.terminated || pod.running;
+            pod.node == pair.1 && lives && pod.volumes.contains(&pair.0)
+        })
+    }
+
+    fn write_status(&mut self, board: &mut Board, node: NodeId) -> bool {
+        let wanted: Vec<VolumeId> = board
+            .pods
+            .values()
+            .filter(|pod| pod.node == node && !pod.terminated)
+            .flat_map(|pod| pod.volumes.iter().copied())
+            .collect();
+        let held = self.volumes.iter().filter(|(_, held)| held.stage != Stage::Absent).map(|(volume, _)| *volume);
+        let in_use = wanted.into_iter().chain(held).collect();
+        let Some(object) = board.nodes.get_mut(&node) else { return false };
+        let changed = object.in_use != in_use || !object.ready;
+        object.in_use = in_use;
+        object.ready = true;
+        self.reported_in_use = object.in_use.iter().copied().collect();
+        changed
+    }
+
+    fn pass(&mut self, profile: &Profile, board: &Board, driver: &Driver, node: NodeId, now: Time) {
+        for pod in board.pods.values().filter(|pod| pod.node == node) {
+            for volume in &pod.volumes {
+                self.volumes.entry(*volume).or_default();
+            }
+        }
+        let volumes: Vec<VolumeId> = self.volumes.keys().copied().collect();
+        for volume in volumes {
+            let pair = (volume, node);
+            let Some(mut held) = self.volumes.get(&volume).copied() else { continue };
+            let wanted = Self::wants(board, pair);
+            if wanted && held.not_before <= now {
+                self.come_closer(profile, board, pair, &mut held, now);
+            } else if !Self::uses(board, pair) && held.stage != Stage::Absent && held.not_before <= now {
+                if driver.node_refuses.contains(&pair) && held.stage == Stage::Mounted {
+                    fail(&mut held, now);
+                } else {
+                    held = Held::default();
+                }
+            }
+            if held == Held::default() && !wanted {
+                self.volumes.remove(&volume);
+            } else {
+                self.volumes.insert(volume, held);
+            }
+        }
+    }
+
+    /// One step from absent to mounted, as far as the states allow.
+    fn come_closer(&self, profile: &Profile, board: &Board, pair: Pair, held: &mut Held, now: Time) {
+        match held.stage {
+            Stage::Absent => {
+                let quiet = profile.has(Behaviour::KubeletNoBackoffUntilInUse);
+                if self.reported_in_use.contains(&pair.0) && board.reported(pair) && self.reachable {
+                    *held = Held { stage: Stage::Verified, not_before: now + PASS, backoff: Span::ZERO };
+                } else if !quiet {
+                    fail(held, now);
+                }
+            }
+            Stage::Verified => {
+                if board.attachments.get(&pair).is_some_and(|object| object.attached && !object.deleting) {
+                    *held = Held { stage: Stage::Mounted, not_before: now, backoff: Span::ZERO };
+                } else {
+                    fail(held, now);
+                }
+            }
+            Stage::Mounted => {}
+        }
+    }
+
+    /// Containers of deleting pods end with their grace; their objects go once their mounts are gone.
+    fn end_pods(&mut self, board: &mut Board, node: NodeId, now: Time) {
+        let ending: Vec<PodId> = board
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.node == node && pod.deleting.is_some_and(|grace| grace <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ending {
+            let Some(pod) = board.pods.get_mut(&id) else { continue };
+            pod.running = false;
+            let clean = pod.volumes.iter().all(|volume| self.volumes.get(volume).is_none_or(|held| held.stage != Stage::Mounted));
+            if self.reachable {
+                pod.terminated = true;
+                if clean && pod.deleting.is_some_and(|grace| grace + CLEAN_UP <= now) {
+                    board.pods.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+/// An operation failed: the back-off begins or doubles.
+fn fail(held: &mut Held, now: Time) {
+    held.backoff = if held.backoff == Span::ZERO { RETRY_FIRST } else { Span((held.backoff.0 * 2).min(RETRY_LAST.0)) };
+    held.not_before = now + held.backoff;
+}

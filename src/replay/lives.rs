@@ -1,0 +1,141 @@
+//! Lives: which process spoke when, and which node showed signs of life.
+//!
+//! In: sources and facts. Out: [`Lives`]: the controller's processes (from taking over to the last line), and for every
+//! node the spans in which its kubelet wrote anything. What a party should have done is only owed while it lived.
+
+use std::collections::BTreeMap;
+
+use crate::fact::{Fact, Kind, Party, Reading, SourceId};
+use crate::graph::cast::{Cast, Node};
+use crate::time::{Span, Time};
+
+/// A kubelet that was silent for so long may be dead.
+pub const SILENCE: Span = Span::secs(40);
+
+/// One process of the controller while it led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// When its attach/detach controller started.
+    pub from: Time,
+    /// Its last sign of life; [`Time::MAX`] where it lives to the end.
+    pub to: Time,
+}
+
+/// Lives of the parties.
+#[derive(Clone, Debug, Default)]
+pub struct Lives {
+    /// The controller's processes, in order.
+    pub controllers: Vec<Life>,
+    /// The first line of any controller's log: what it says before its start was not recorded.
+    pub controller_heard: Option<Time>,
+    /// Spans in which a node's kubelet wrote, gaps up to [`SILENCE`] closed.
+    pub kubelets: BTreeMap<Node, Vec<(Time, Time)>>,
+    /// Whether any log of an external-attacher was read.
+    pub attacher_log: bool,
+    /// Whether an audit log was read.
+    pub audit: bool,
+    /// First and last moment that any log or audit line tells of.
+    pub window: (Time, Time),
+}
+
+impl Lives {
+    /// Reads the lives off a reading.
+    #[must_use]
+    pub fn of(reading: &Reading, cast: &Cast) -> Lives {
+        let mut lives = Lives { window: window(reading), ..Lives::default() };
+        for source in &reading.sources {
+            let ends = source.alive.last().map(|(_, to)| *to);
+            match &source.party {
+                Some(Party::Kubelet(name)) if ends.is_some() => {
+                    if let Some(node) = cast.node_named(name) {
+                        lives.kubelets.entry(node).or_default().extend(source.alive.iter().copied());
+                    }
+                }
+                Some(Party::Controller) => {
+                    let first = source.alive.first().map(|(from, _)| *from);
+                    lives.controller_heard = [lives.controller_heard, first].into_iter().flatten().min();
+                }
+                Some(Party::Attacher) => lives.attacher_log = true,
+                _ => {}
+            }
+            lives.audit |= source.format == "audit";
+        }
+        lives.kubelets.values_mut().for_each(close_gaps);
+        lives.controllers = controllers(reading, lives.window.1);
+        lives
+    }
+
+    /// Whether the node's kubelet showed a sign of life at that moment; `None` without a log of it.
+    #[must_use]
+    pub fn kubelet_lives(&self, node: Node, at: Time) -> Option<bool> {
+        let spans = self.kubelets.get(&node)?;
+        Some(spans.iter().any(|(from, to)| *from - SILENCE <= at && at <= *to + SILENCE))
+    }
+
+    /// Whether the node's kubelet wrote anything after that moment.
+    #[must_use]
+    pub fn kubelet_lives_after(&self, node: Node, at: Time) -> bool {
+        self.kubelets.get(&node).is_some_and(|spans| spans.iter().any(|(_, to)| *to > at))
+    }
+}
+
+fn window(reading: &Reading) -> (Time, Time) {
+    let mut window = (Time::MAX, Time::MIN);
+    let spans = reading.sources.iter().flat_map(|source| source.alive.iter());
+    let times = reading.facts.iter().filter(|fact| !matches!(fact.at, Time::MAX)).map(|fact| (fact.at, fact.at));
+    for (from, to) in spans.copied().chain(times.filter(|_| true)) {
+        window.0 = window.0.min(from);
+        window.1 = window.1.max(to);
+    }
+    if window.0 > window.1 { (Time(0), Time(0)) } else { window }
+}
+
+fn close_gaps(spans: &mut Vec<(Time, Time)>) {
+    spans.sort_unstable();
+    let mut closed: Vec<(Time, Time)> = Vec::new();
+    for (from, to) in spans.iter().copied() {
+        match closed.last_mut() {
+            Some(last) if from - last.1 <= SILENCE => last.1 = last.1.max(to),
+            _ => closed.push((from, to)),
+        }
+    }
+    *spans = closed;
+}
+
+/// The controller's processes: each lasts from its start to the last line of its log, or to the next process's first
+/// line where both write to one file.
+fn controllers(reading: &Reading, end: Time) -> Vec<Life> {
+    let mut starts: Vec<(Time, SourceId)> = reading
+        .facts
+        .iter()
+        .filter(|fact| fact.kind == Kind::AdcStarted && fact.party == Party::Controller)
+        .map(|fact| (fact.at, fact.source))
+        .collect();
+    starts.sort_unstable();
+    starts.dedup_by_key(|(at, source)| (*source, at.0 / 1_000_000));
+    let mut lives: Vec<Life> = Vec::new();
+    for (index, (from, source)) in starts.iter().enumerate() {
+        let next = starts.get(index + 1);
+        let last_line = last_line(reading, *source, next.filter(|(_, other)| other == source).map(|(at, _)| *at));
+        let to = match next {
+            Some((at, _)) => last_line.min(*at),
+            None if end - last_line > Span::secs(60) => last_line,
+            None => Time::MAX,
+        };
+        lives.push(Life { from: *from, to });
+    }
+    lives
+}
+
+/// The last line of a process: the last before the file's next process began, else the file's last.
+fn last_line(reading: &Reading, source: SourceId, next: Option<Time>) -> Time {
+    let of_source = |fact: &&Fact| fact.source == source && fact.at < Time::MAX;
+    if let Some(next) = next {
+        let began = reading.facts.iter().filter(of_source).filter(|fact| fact.kind == Kind::ProcessVersion && fact.at < next);
+        let began = began.map(|fact| fact.at).max().unwrap_or(next);
+        let before = reading.facts.iter().filter(of_source).filter(|fact| fact.at < began).map(|fact| fact.at).max();
+        return before.unwrap_or(began);
+    }
+    let alive = reading.sources.get(source.0 as usize).and_then(|source| source.alive.last()).map(|(_, to)| *to);
+    alive.unwrap_or(Time::MAX)
+}
