@@ -11,7 +11,6 @@ use crate::fact::{Detail, Fact, Kind, NodePatch, Party};
 use crate::graph::cast::{Node, Volume};
 use crate::model::profile::Behaviour;
 use crate::model::world::board::NodeObject;
-use crate::model::{NodeId, VolumeId};
 use crate::time::{Span, Time};
 
 impl Replay<'_> {
@@ -51,7 +50,7 @@ impl Replay<'_> {
     }
 
     fn attach_started(&mut self, id: FactId, cell: Cell) {
-        let pair = pair(cell);
+        let pair = cell;
         if !self.world.desires(pair) {
             self.world.assume_wanted(pair);
             if self.script.lives.audit {
@@ -63,7 +62,7 @@ impl Replay<'_> {
     }
 
     fn attach_done(&mut self, id: FactId, cell: Cell) {
-        self.world.attach_ended(pair(cell), true);
+        self.world.attach_ended(cell, true);
         self.step(Deed::AttachDone, Party::Controller, on(cell), &[id]);
         self.due(cell.1);
     }
@@ -75,14 +74,14 @@ impl Replay<'_> {
         };
         if detach {
             let before = self.world.cell(cell);
-            self.world.detach_ended(pair(cell), false);
+            self.world.detach_ended(cell, false);
             let step = self.step(Deed::DetachFailed, Party::Controller, on(cell), &[id]);
             step.error.clone_from(&fact.error);
             if before.to_report == Some(false) && self.world.cell(cell).to_report == Some(true) {
                 self.due(cell.1);
             }
         } else {
-            self.world.attach_ended(pair(cell), false);
+            self.world.attach_ended(cell, false);
             self.step(Deed::AttachFailed, Party::Controller, on(cell), &[id]).error.clone_from(&fact.error);
         }
     }
@@ -102,7 +101,7 @@ impl Replay<'_> {
     }
 
     fn detach_started(&mut self, id: FactId, cell: Cell, forced: bool) {
-        let pair = pair(cell);
+        let pair = cell;
         if self.world.desires(pair) {
             self.world.assume_unwanted(pair);
             self.unexplained(id, "a detach starts though a pod wants the volume there");
@@ -146,10 +145,10 @@ impl Replay<'_> {
     /// A retry that the back-off (or a pending operation) refuses, in a version that un-reports first.
     pub(super) fn refuse_retry(&mut self, cell: Cell, evidence: &[FactId], observed: bool) {
         self.watch.refused.insert(cell, self.world.now);
-        if !self.world.on_report(pair(cell)) {
+        if !self.world.on_report(cell) {
             return;
         }
-        self.world.unreport(pair(cell));
+        self.world.unreport(cell);
         self.world.patched(cell.1);
         let step = self.step(Deed::DetachRefused, Party::Controller, on(cell), evidence);
         step.observed = observed;
@@ -157,7 +156,7 @@ impl Replay<'_> {
 
     /// The volume is taken off the list to report.
     fn drop_report(&mut self, cell: Cell, evidence: &[FactId], observed: bool) {
-        let pair = pair(cell);
+        let pair = cell;
         self.world.unreport(pair);
         self.due(cell.1);
         let deed = if self.refuses_now(cell) { Deed::DetachRefused } else { Deed::ReportDropped };
@@ -169,16 +168,16 @@ impl Replay<'_> {
 
     /// Whether a detach of this pair would be refused by back-off at this moment.
     pub(super) fn refuses_now(&self, cell: Cell) -> bool {
-        !self.script.profile.has(Behaviour::BackoffCheckedBeforeUnreport) && self.world.detach_backs_off(pair(cell))
+        !self.script.profile.has(Behaviour::BackoffCheckedBeforeUnreport) && self.world.detach_backs_off(cell)
     }
 
     fn detach_done(&mut self, id: FactId, cell: Cell) {
-        self.world.detach_ended(pair(cell), true);
+        self.world.detach_ended(cell, true);
         self.step(Deed::DetachDone, Party::Controller, on(cell), &[id]);
     }
 
     fn sync_lost(&mut self, id: FactId, cell: Cell) {
-        self.world.sync_lost(pair(cell));
+        self.world.sync_lost(cell);
         self.step(Deed::SyncLost, Party::Controller, on(cell), &[id]);
         self.due(cell.1);
     }
@@ -193,15 +192,15 @@ impl Replay<'_> {
     }
 
     fn multi_attach(&mut self, id: FactId, cell: Cell) {
-        if !self.world.desires(pair(cell)) {
-            self.world.assume_wanted(pair(cell));
+        if !self.world.desires(cell) {
+            self.world.assume_wanted(cell);
         }
         self.step(Deed::MultiAttach, Party::Controller, on(cell), &[id]);
     }
 
     /// "Volume attached--touching": it is wanted, and held attached.
     fn touched(&mut self, id: FactId, cell: Cell) {
-        let pair = pair(cell);
+        let pair = cell;
         if !self.world.desires(pair) {
             self.world.assume_wanted(pair);
         }
@@ -213,7 +212,7 @@ impl Replay<'_> {
     }
 
     fn blocked_mounted(&mut self, _id: FactId, cell: Cell) {
-        let pair = pair(cell);
+        let pair = cell;
         if self.world.held(pair).is_none() {
             self.world.assume_held(pair, true);
         }
@@ -225,15 +224,15 @@ impl Replay<'_> {
     }
 
     pub(super) fn assume_held(&mut self, cell: Cell, confirmed: bool) {
-        if self.world.held(pair(cell)).is_none() {
-            self.world.assume_held(pair(cell), confirmed);
+        if self.world.held(cell).is_none() {
+            self.world.assume_held(cell, confirmed);
         }
         self.dirty.push(cell);
     }
 
     fn mounted_flags(&mut self, fact: &Fact, cell: Option<Cell>) {
         if let (Detail::Flag(mounted), Some(cell)) = (&fact.detail, cell) {
-            self.world.set_mounted(pair(cell), *mounted);
+            self.world.set_mounted(cell, *mounted);
         }
         if let (Detail::Names(names), Some(node)) = (&fact.detail, self.script.cast.node(fact)) {
             let in_use = self.volumes_in(names);
@@ -242,7 +241,7 @@ impl Replay<'_> {
     }
 
     fn detach_skipped(&mut self, id: FactId, cell: Cell) {
-        if self.world.on_report(pair(cell)) && !self.script.profile.has(Behaviour::ReaddToReportOnStatusUpdateFailure) {
+        if self.world.on_report(cell) && !self.script.profile.has(Behaviour::ReaddToReportOnStatusUpdateFailure) {
             self.drop_report(cell, &[id], false);
         }
         self.step(Deed::DetachSkipped, Party::Controller, on(cell), &[id]);
@@ -292,12 +291,12 @@ impl Replay<'_> {
     }
 
     /// The list to report is what the patch says; the steps that made it so are inferred.
-    fn anchor_report(&mut self, id: FactId, node: Node, asked: &BTreeSet<VolumeId>) {
+    fn anchor_report(&mut self, id: FactId, node: Node, asked: &BTreeSet<Volume>) {
         let listed = self.world.report(node);
         for volume in listed.difference(asked) {
             let cell = (volume, node);
             self.drop_report(cell, &[id], true);
-            if self.world.desires(pair(cell)) && self.world.held(pair(cell)) == Some(true) && !self.was_wished_lately(cell) {
+            if self.world.desires(cell) && self.world.held(cell) == Some(true) && !self.was_wished_lately(cell) {
                 self.unexplained(id, "a wanted volume leaves the report");
             }
         }
@@ -337,7 +336,7 @@ impl Replay<'_> {
 
     /// Whether the model's next pass would take this volume off the report.
     pub(super) fn could_unreport(&self, cell: Cell) -> bool {
-        let pair = pair(cell);
+        let pair = cell;
         let idle = self.world.operation(pair.0).is_none();
         let backs_off = self.world.detach_backs_off(pair);
         let checked = self.script.profile.has(Behaviour::BackoffCheckedBeforeUnreport);
@@ -348,7 +347,7 @@ impl Replay<'_> {
     fn stale_patch(&mut self, id: FactId, node: Node) {
         let listed = self.world.report(node);
         let reported = self.world.board.nodes.get(&node).map_or(BTreeSet::new(), |object| object.attached.clone());
-        let hidden: Vec<VolumeId> = listed.symmetric_difference(&reported).copied().collect();
+        let hidden: Vec<Volume> = listed.symmetric_difference(&reported).copied().collect();
         if !self.world.is_due(node) && hidden.is_empty() {
             self.unexplained(id, "an empty node patch though the model's report had not changed");
         }
@@ -411,7 +410,7 @@ impl Replay<'_> {
 
     fn va_logged(&mut self, id: FactId, fact: &Fact) {
         let Some(cell) = fact.attachment.as_ref().and_then(|name| self.script.cast.attachment(name)) else { return };
-        self.world.board.attachments.entry(pair(cell)).or_default();
+        self.world.board.attachments.entry(cell).or_default();
         self.step(Deed::VaCreated, Party::Controller, on(cell), &[id]);
     }
 
@@ -447,11 +446,6 @@ impl Replay<'_> {
             }
         }
     }
-}
-
-/// The model's name of a cell.
-pub(super) fn pair((volume, node): Cell) -> (VolumeId, NodeId) {
-    (volume, node)
 }
 
 fn on((volume, node): Cell) -> (Option<Volume>, Option<Node>) {

@@ -92,6 +92,14 @@ struct Watch {
     pod_now: BTreeMap<crate::fact::Name, Pod>,
     /// Last refused retry of a pair that was inferred or seen.
     refused: BTreeMap<Cell, Time>,
+    /// Since when a node's report has been due for a patch.
+    due: BTreeMap<Node, Time>,
+    /// The controller's process that comes next, or lives now.
+    life: usize,
+    /// Whether one lives now.
+    lives_now: bool,
+    /// Attachments that wait for the attacher, and since when.
+    unattended: BTreeMap<Cell, Time>,
 }
 
 impl<'a> Replay<'a> {
@@ -225,7 +233,7 @@ impl<'a> Replay<'a> {
 
     /// Every pair that the model holds on a node.
     fn cells_on(&self, node: Node) -> Vec<Cell> {
-        self.world.pairs().into_iter().filter(|(_, on)| on.0 == node.0).map(|(volume, on)| (volume, on)).collect()
+        self.world.pairs().into_iter().filter(|(_, on)| *on == node).collect()
     }
 }
 

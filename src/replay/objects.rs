@@ -10,7 +10,6 @@ use crate::fact::{AttachmentDetail, Call, Detail, Fact, Kind, NodeDetail, Party,
 use crate::graph::cast::{Node, Pod, Volume};
 use crate::model::world::board::{Attachment, NodeObject, PodObject};
 use crate::model::world::driver::Answer;
-use crate::model::{NodeId, PodId, VolumeId};
 use crate::time::{Span, Time};
 
 impl Replay<'_> {
@@ -65,7 +64,7 @@ impl Replay<'_> {
     fn node_after(&self, node: Node, detail: &NodeDetail, before: Option<NodeObject>) -> NodeObject {
         let known = before.unwrap_or_else(|| self.world.new_node(node));
         let asked = detail.patch.as_ref();
-        let list = |told: &Option<Vec<crate::fact::Name>>, asked: Option<&Vec<crate::fact::Name>>, old: BTreeSet<VolumeId>| {
+        let list = |told: &Option<Vec<crate::fact::Name>>, asked: Option<&Vec<crate::fact::Name>>, old: BTreeSet<Volume>| {
             told.as_ref().or(asked).map_or(old, |names| self.volumes_in(names))
         };
         NodeObject {
@@ -77,8 +76,8 @@ impl Replay<'_> {
         }
     }
 
-    pub(super) fn volumes_in(&self, names: &[crate::fact::Name]) -> BTreeSet<VolumeId> {
-        names.iter().filter_map(|name| self.script.cast.volume_named(name)).map(|volume| volume).collect()
+    pub(super) fn volumes_in(&self, names: &[crate::fact::Name]) -> BTreeSet<Volume> {
+        names.iter().filter_map(|name| self.script.cast.volume_named(name)).collect()
     }
 
     /// Steps about the node itself.
@@ -162,7 +161,7 @@ impl Replay<'_> {
         }
     }
 
-    fn va_delete(&mut self, id: FactId, fact: &Fact, pair: (VolumeId, NodeId), cell: (Option<Volume>, Option<Node>)) {
+    fn va_delete(&mut self, id: FactId, fact: &Fact, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
         let held = self.world.board.attachments.get(&pair).is_some_and(|object| object.finalizer || object.attached);
         let deed = match (&fact.party, held) {
             (Party::Controller, true) => Deed::VaDeleting,
@@ -181,7 +180,7 @@ impl Replay<'_> {
         self.step(deed, fact.party.clone(), cell, &[id]);
     }
 
-    fn va_status(&mut self, id: FactId, fact: &Fact, detail: &AttachmentDetail, pair: (VolumeId, NodeId), cell: (Option<Volume>, Option<Node>)) {
+    fn va_status(&mut self, id: FactId, fact: &Fact, detail: &AttachmentDetail, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
         let before = self.world.board.attachments.get(&pair).cloned().unwrap_or_default();
         let after = Attachment {
             attached: detail.attached.unwrap_or(before.attached),
@@ -209,7 +208,7 @@ impl Replay<'_> {
     }
 
     /// What a failed publish call tells of the driver's habits.
-    fn publish_failed(&mut self, pair: (VolumeId, NodeId), error: Option<&str>) {
+    fn publish_failed(&mut self, pair: (Volume, Node), error: Option<&str>) {
         let elsewhere = self.world.driver.attached.iter().any(|(volume, node)| *volume == pair.0 && *node != pair.1);
         let open = error.is_some_and(|text| text.contains("DeadlineExceeded") || text.contains("Canceled"));
         if open {
@@ -221,11 +220,11 @@ impl Replay<'_> {
     }
 
     /// The attacher's item backs off.
-    pub(super) fn attacher_failed(&mut self, pair: (VolumeId, NodeId), at: Time) {
+    pub(super) fn attacher_failed(&mut self, pair: (Volume, Node), at: Time) {
         self.world.attacher.failed(pair, at);
     }
 
-    fn va_patch(&mut self, id: FactId, fact: &Fact, detail: &AttachmentDetail, pair: (VolumeId, NodeId), cell: (Option<Volume>, Option<Node>)) {
+    fn va_patch(&mut self, id: FactId, fact: &Fact, detail: &AttachmentDetail, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
         let before = self.world.board.attachments.get(&pair).cloned().unwrap_or_default();
         if !detail.strips_finalizer {
             let object = self.world.board.attachments.entry(pair).or_default();
@@ -283,7 +282,7 @@ impl Replay<'_> {
 
     pub(super) fn pod_bound(&mut self, id: FactId, fact: &Fact, pod: Pod, node: Node) {
         let info = self.script.cast.pod_info(pod);
-        let volumes: Vec<VolumeId> = info.volumes.iter().map(|volume| volume).collect();
+        let volumes: Vec<Volume> = info.volumes.iter().collect();
         let cells = info.volumes.clone();
         let object = PodObject {
             node: node,

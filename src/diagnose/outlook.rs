@@ -1,0 +1,107 @@
+//! The question to the model: left alone from here, would the states come to agree?
+//!
+//! In: the world at a step. Out: an [`Outlook`]: when the states agree if nobody does anything more, or which rule
+//! stays broken for good. A fork of the world runs on by its own rules: drivers and parties answer as they last did,
+//! faults of the API are over, nothing new comes from outside.
+
+use crate::graph::cast::{Node, Volume};
+use crate::model::world::{CellState, Held, Va, World};
+use crate::time::{Span, Time};
+
+/// How far the model looks ahead: the timer of a lost node, the longest back-off, the longest wait for an attacher, and
+/// the once-a-minute check after all of them.
+pub const HORIZON: Span = Span::secs(360 + 122 + 120 + 60);
+
+/// A rule that no party's own rules mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Broken {
+    /// A bound pod wants it, the controller does not (S7's reverse: the node is not managed).
+    NotDesired,
+    /// Wanted and held attached, yet not in the list to report (R1).
+    Unreported,
+    /// In the list to report, not in the node's status, and no patch is due (R2).
+    ReportLost,
+    /// Held attached and wanted, while its `VolumeAttachment` is going or gone (R3).
+    AttachmentGone,
+    /// A `VolumeAttachment` that nobody wants and the controller does not know (R4).
+    AttachmentForgotten,
+    /// The back-end holds it where no `VolumeAttachment` says so, and that keeps it from where it is wanted.
+    BackEndForgotten,
+}
+
+/// What becomes of one volume if nobody does anything more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// When all states agree and every waiting pod has its volume; `None` if not within [`HORIZON`].
+    pub settles: Option<Time>,
+    /// Rules that stay broken, with their pairs.
+    pub broken: Vec<(Volume, Node, Broken)>,
+}
+
+/// Asks the model; `world` holds one volume only.
+#[must_use]
+pub fn ask(world: &World) -> Outlook {
+    let mut fork = world.clone();
+    if fork.settled() {
+        return Outlook { settles: Some(fork.now), broken: Vec::new() };
+    }
+    let until = fork.now + HORIZON;
+    let mut settled = None;
+    fork.run(until, &mut |world| {
+        if world.settled() {
+            settled = Some(world.now);
+        }
+        settled.is_some()
+    });
+    let broken = if settled.is_some() { Vec::new() } else { broken(&fork) };
+    Outlook { settles: settled, broken }
+}
+
+/// Rules that are broken in a world that has come to rest.
+#[must_use]
+pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
+    let waits = !world.waiting_pods().is_empty();
+    let pairs = world.pairs().into_iter().chain(world.driver.attached.iter().copied());
+    let mut found: Vec<(Volume, Node, Broken)> = pairs
+        .filter_map(|pair| {
+            let state = world.cell(pair);
+            let due = world.is_due(pair.1);
+            let rule = if state.wished { broken_wish(&state, due) } else { broken_rest(world, pair, &state, waits) };
+            rule.map(|rule| (pair.0, pair.1, rule))
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// What keeps a wanted pair from being met, if it is a broken rule.
+fn broken_wish(state: &CellState, due: bool) -> Option<Broken> {
+    let reported = state.reported?;
+    if !state.desired {
+        return Some(Broken::NotDesired);
+    }
+    if state.controller != Some(Held::Attached) {
+        return None;
+    }
+    if state.to_report == Some(false) {
+        return Some(Broken::Unreported);
+    }
+    if matches!(state.attachment, Va::None | Va::Detaching) {
+        return Some(Broken::AttachmentGone);
+    }
+    (!reported && !due).then_some(Broken::ReportLost)
+}
+
+/// What is left over where nobody wants the volume, if it is in somebody's way.
+fn broken_rest(world: &World, pair: (Volume, Node), state: &CellState, waits: bool) -> Option<Broken> {
+    let unknown = matches!(state.controller, None | Some(Held::Detached));
+    if !waits || !unknown || world.process.is_none() {
+        return None;
+    }
+    match state.attachment {
+        Va::Attached | Va::Requested => Some(Broken::AttachmentForgotten),
+        Va::None if world.driver.attached.contains(&pair) && world.is_exclusive(pair.0) => Some(Broken::BackEndForgotten),
+        _ => None,
+    }
+}

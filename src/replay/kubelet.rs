@@ -1,0 +1,142 @@
+//! What kubelets and the external-attacher say.
+//!
+//! In: facts of their logs. Out: how far each node has come with each volume, the driver's answers, and steps.
+
+use super::{Cell, Deed, FactId, Replay};
+use crate::fact::{Detail, Fact, Kind, Party};
+use crate::graph::cast::Node;
+use crate::model::world::board::NodeObject;
+use crate::model::world::node::Stage;
+use crate::time::{Span, Time};
+
+impl Replay<'_> {
+    /// A line of a kubelet's log.
+    pub(super) fn kubelet_says(&mut self, id: FactId, fact: &Fact) {
+        let Some(node) = self.script.cast.node(fact).or_else(|| self.speaker(fact)) else { return };
+        if fact.kind == Kind::KubeletStarted {
+            self.kubelet_started(id, fact, node);
+            return;
+        }
+        let Some(volume) = self.script.cast.volume(fact) else { return };
+        let cell = (volume, node);
+        let pod = self.script.cast.pod(fact);
+        let deed = match fact.kind {
+            Kind::OpBackoff => self.kubelet_backs_off(fact, cell),
+            Kind::KubeletVerifyOk => self.stage(cell, Stage::Verified, Deed::Verified),
+            Kind::KubeletMounted => self.stage(cell, Stage::Mounted, Deed::Mounted),
+            Kind::KubeletDeviceMounted | Kind::KubeletReconstructed => {
+                self.world.stage(cell, Stage::Mounted);
+                None
+            }
+            Kind::KubeletUnmounted => Some(Deed::Unmounted),
+            Kind::KubeletVolumeDropped => self.stage(cell, Stage::Absent, Deed::Dropped),
+            Kind::KubeletDeviceUnmounted => {
+                self.world.stage(cell, Stage::Verified);
+                None
+            }
+            _ => None,
+        };
+        if let Some(deed) = deed {
+            let step = self.step(deed, Party::Kubelet(fact_node(fact)), (Some(volume), Some(node)), &[id]);
+            step.pod = pod;
+            step.error.clone_from(&fact.error);
+        }
+        self.dirty.push(cell);
+    }
+
+    fn speaker(&self, fact: &Fact) -> Option<Node> {
+        match &fact.party {
+            Party::Kubelet(name) => self.script.cast.node_named(name),
+            _ => None,
+        }
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the arms of the match above share one shape")]
+    fn stage(&mut self, cell: Cell, stage: Stage, deed: Deed) -> Option<Deed> {
+        self.world.stage(cell, stage);
+        Some(deed)
+    }
+
+    /// An operation of the kubelet failed: the symptom, mostly.
+    fn kubelet_backs_off(&mut self, fact: &Fact, cell: Cell) -> Option<Deed> {
+        let Detail::Backoff { inner, until, wait_ms, .. } = &fact.detail else { return None };
+        let deed = match inner {
+            Kind::KubeletNotReportedYet => Deed::VerifyFailed,
+            Kind::KubeletNotInUseYet => Deed::NotInUseYet,
+            Kind::KubeletUnmountFailed | Kind::KubeletDeviceUnmountFailed => Deed::UnmountFailed,
+            _ => Deed::MountFailed,
+        };
+        if deed == Deed::UnmountFailed {
+            self.world.driver.node_refuses.insert(cell);
+        }
+        if deed == Deed::VerifyFailed && !self.script.lives.audit {
+            self.world.not_reported(cell);
+        }
+        let wait = Span::millis(wait_ms.unwrap_or(500));
+        self.world.kubelet_waits(cell, until.unwrap_or(fact.at + wait), wait);
+        Some(deed)
+    }
+
+    fn kubelet_started(&mut self, id: FactId, fact: &Fact, node: Node) {
+        if self.confirm(Deed::KubeletStarted, (None, Some(node)), id) {
+            return;
+        }
+        self.world.kubelet_starts(node);
+        self.step(Deed::KubeletStarted, fact.party.clone(), (None, Some(node)), &[id]);
+        self.dirty.extend(self.cells_on(node));
+    }
+
+    /// A kubelet's node status reached the API server.
+    pub(super) fn kubelet_wrote_status(&mut self, node: Node, after: &NodeObject) {
+        let now = self.world.now;
+        self.world.kubelet_wrote_status(node, after, now);
+    }
+
+    /// A line of the external-attacher's log.
+    pub(super) fn attacher_says(&mut self, id: FactId, fact: &Fact) {
+        self.world.attacher.up = true;
+        if fact.kind == Kind::EaVersion {
+            self.world.attacher_starts();
+            self.step(Deed::AttacherStarted, Party::Attacher, (None, None), &[id]);
+            return;
+        }
+        let Some(cell) = fact.attachment.as_ref().and_then(|name| self.script.cast.attachment(name)) else { return };
+        self.watch.unattended.remove(&cell);
+        let on = (Some(cell.0), Some(cell.1));
+        match fact.kind {
+            Kind::EaError => {
+                if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) {
+                    self.world.attacher.failed(cell, fact.at);
+                    self.step(Deed::AttacherFails, Party::Attacher, on, &[id]).error.clone_from(&fact.error);
+                }
+            }
+            Kind::EaFullyAttached | Kind::EaAttached => {
+                self.confirm(Deed::VaAttached, on, id);
+            }
+            Kind::EaFullyDetached | Kind::EaDetached => {
+                self.confirm(Deed::VaGone, on, id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Attachments that nobody attends to for long: the attacher is down.
+    pub(super) fn attacher_until(&mut self, now: Time) {
+        let waiting = self.world.attachments_waiting();
+        self.watch.unattended.retain(|cell, _| waiting.contains(cell));
+        let (clock, quiet) = (self.world.now, Span::secs(10));
+        for cell in waiting {
+            let since = *self.watch.unattended.entry(cell).or_insert(clock);
+            if now - since > quiet && self.script.lives.attacher_log {
+                self.world.attacher.up = false;
+            }
+        }
+    }
+}
+
+fn fact_node(fact: &Fact) -> crate::fact::Name {
+    match &fact.party {
+        Party::Kubelet(name) if !name.is_empty() => name.clone(),
+        _ => fact.node.clone().unwrap_or_else(|| crate::fact::Name::from("")),
+    }
+}
