@@ -3,10 +3,27 @@
 //! In: a state, an event, a moment, a [`Profile`] (what the modelled release does). Out: the next state and what the
 //! party does. No I/O, no logs, no clock of its own: replay, what-if and the exhaustive search fork states freely, and
 //! the recordings of the real code (`adtrace model verify`) decide whether a rule here is right.
+//!
+//! The controller in the order to read it: [`asw`] and [`dsw`] are its two views, [`pending`] its lock, [`operations`]
+//! what an attach or detach does from start to end, [`updater`] how nodes are told, [`reconciler`] one pass and its
+//! decisions, [`populator`] and [`start`] how the views are filled, [`controller`] the whole and its event handlers.
+//! [`outside`] is all that it meets.
 
+pub mod asw;
+pub mod controller;
+pub mod dsw;
 mod ids;
+pub mod operations;
+pub mod outside;
 pub mod pending;
+pub mod populator;
 pub mod profile;
+pub mod reconciler;
+pub mod start;
+pub mod updater;
+pub mod world;
 
-pub use ids::{NodeId, PodId, VolumeId};
+pub use controller::{Config, Controller};
+pub use ids::{Cell, NodeId, PathId, PodId, VolumeId};
+pub use outside::{Note, Outside};
 pub use profile::{Behaviour, Profile, Version};

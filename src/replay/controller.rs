@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cell, Deed, FactId, Replay};
+use super::{Cell, Cue, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, NodePatch, Party};
 use crate::graph::cast::{Node, Volume};
 use crate::model::profile::Behaviour;
@@ -132,8 +132,12 @@ impl Replay<'_> {
     /// Whether the line that an operation was really started follows at once.
     fn start_follows(&self, fact: &Fact, cell: Cell) -> bool {
         let near = fact.at + Span::millis(60);
-        let following = self.script.order.iter().skip(self.next).filter_map(|id| self.script.facts.get(*id as usize));
-        following.take_while(|later| later.at <= near).any(|later| {
+        let following = self.cues.iter().skip(self.next).take_while(|(at, _)| *at <= near);
+        let facts = following.filter_map(|(_, cue)| match cue {
+            Cue::Fact(id) => self.script.facts.get(*id as usize),
+            Cue::Sent(_) => None,
+        });
+        facts.filter(|later| later.party == Party::Controller).any(|later| {
             let started = matches!(
                 later.kind,
                 Kind::DetachStarted | Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService | Kind::DetachStartFailed
@@ -145,11 +149,9 @@ impl Replay<'_> {
     /// A retry that the back-off (or a pending operation) refuses, in a version that un-reports first.
     pub(super) fn refuse_retry(&mut self, cell: Cell, evidence: &[FactId], observed: bool) {
         self.watch.refused.insert(cell, self.world.now);
-        if !self.world.on_report(cell) {
+        if !self.world.on_report(cell) || !self.world.retry_refused(cell) {
             return;
         }
-        self.world.unreport(cell);
-        self.world.patched(cell.1);
         let step = self.step(Deed::DetachRefused, Party::Controller, on(cell), evidence);
         step.observed = observed;
     }
@@ -293,15 +295,15 @@ impl Replay<'_> {
     /// The list to report is what the patch says; the steps that made it so are inferred.
     fn anchor_report(&mut self, id: FactId, node: Node, asked: &BTreeSet<Volume>) {
         let listed = self.world.report(node);
-        for volume in listed.difference(asked) {
+        for volume in listed.difference(asked).copied() {
             let cell = (volume, node);
             self.drop_report(cell, &[id], true);
             if self.world.desires(cell) && self.world.held(cell) == Some(true) && !self.was_wished_lately(cell) {
                 self.unexplained(id, "a wanted volume leaves the report");
             }
         }
-        for volume in asked.difference(&listed) {
-            let pair = (*volume, node);
+        for volume in asked.difference(&listed).copied() {
+            let pair = (volume, node);
             if self.world.held(pair).is_none() {
                 self.world.assume_held(pair, true);
             }
@@ -370,8 +372,8 @@ impl Replay<'_> {
         self.watch.due.remove(&node);
         let empty = BTreeSet::new();
         let old = before.map_or(&empty, |object| &object.attached);
-        for volume in old.symmetric_difference(&after.attached) {
-            let gone = old.contains(volume);
+        for volume in old.symmetric_difference(&after.attached).copied() {
+            let gone = old.contains(&volume);
             let deed = if gone { Deed::ReportRemovalPublished } else { Deed::ReportPublished };
             self.step(deed, Party::Controller, (Some(volume), Some(node)), &[id]);
         }
@@ -393,7 +395,7 @@ impl Replay<'_> {
             }
             self.world.set_due(other, false);
             let reported = self.world.board.nodes.get(&other).map_or(BTreeSet::new(), |object| object.attached.clone());
-            for volume in self.world.report(other).symmetric_difference(&reported) {
+            for volume in self.world.report(other).symmetric_difference(&reported).copied() {
                 let cell = (Some(volume), Some(other));
                 self.step(Deed::ReportForgotten, Party::Controller, cell, &[id]).observed = false;
             }

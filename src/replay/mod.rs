@@ -6,7 +6,6 @@
 //! operation started, a patch sent) must be a step the model can take now, else a step nobody logged is inserted and
 //! marked, else the fact is unexplained and the state is anchored on it again.
 
-pub mod cell;
 pub mod lives;
 mod controller;
 mod kubelet;
@@ -23,9 +22,12 @@ use crate::model::profile::Profile;
 use crate::model::world::World;
 use crate::time::Time;
 
-pub use cell::{Cell, CellState, Held, Va};
+pub use crate::model::world::{CellState, Held, Va};
 pub use lives::Lives;
 pub use step::{Deed, FactId, Step, StepId};
+
+/// A (volume, node) pair.
+pub type Cell = (Volume, Node);
 
 /// What a replay is made of.
 #[derive(Clone, Copy, Debug)]
@@ -74,9 +76,35 @@ impl Run {
     }
 }
 
+/// What the replay takes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cue {
+    /// A node patch of the controller reaches the server: what it asks for was decided before.
+    Sent(FactId),
+    /// A fact.
+    Fact(FactId),
+}
+
+/// The cues in causal order: every fact, and before the answer to a node patch its sending.
+fn cues(script: &Script) -> Vec<(Time, Cue)> {
+    let mut clock = Time::MIN;
+    let mut cues: Vec<(Time, u32, Cue)> = Vec::new();
+    for (seat, id) in (0_u32..).zip(script.order) {
+        let Some(fact) = script.facts.get(*id as usize) else { continue };
+        clock = clock.max(fact.at);
+        cues.push((clock, seat, Cue::Fact(*id)));
+        if let (Party::Controller, Some(call), crate::fact::Kind::NodeStatusPatched) = (&fact.party, &fact.call, fact.kind) {
+            cues.push((call.received.min(fact.at), seat, Cue::Sent(*id)));
+        }
+    }
+    cues.sort_unstable_by_key(|(at, seat, cue)| (*at, matches!(cue, Cue::Fact(_)), *seat));
+    cues.into_iter().map(|(at, _, cue)| (at, cue)).collect()
+}
+
 /// A replay under way.
 pub struct Replay<'a> {
     script: Script<'a>,
+    cues: Vec<(Time, Cue)>,
     /// Everything the model holds at this moment.
     pub world: World,
     run: Run,
@@ -108,6 +136,7 @@ impl<'a> Replay<'a> {
     pub fn new(script: Script<'a>) -> Replay<'a> {
         let mut replay = Replay {
             script,
+            cues: cues(&script),
             world: World::new(script.profile, start::exclusive(script.cast)),
             run: Run::default(),
             next: 0,
@@ -140,11 +169,15 @@ impl<'a> Replay<'a> {
 
     /// Takes the next fact; false when there is none.
     pub fn advance(&mut self) -> bool {
-        let Some(id) = self.script.order.get(self.next).copied() else { return false };
+        let Some((at, cue)) = self.cues.get(self.next).copied() else { return false };
         self.next += 1;
+        let (Cue::Sent(id) | Cue::Fact(id)) = cue;
         let Some(fact) = self.script.facts.get(id as usize) else { return true };
-        self.until(fact.at);
-        self.take(id, fact);
+        self.until(at);
+        match cue {
+            Cue::Sent(_) => self.sent(id, fact),
+            Cue::Fact(_) => self.take(id, fact),
+        }
         self.note_states();
         true
     }
@@ -169,6 +202,14 @@ impl<'a> Replay<'a> {
             Party::Kubelet(_) => self.kubelet_says(id, fact),
             Party::Attacher => self.attacher_says(id, fact),
             _ => {}
+        }
+    }
+
+    /// A node patch of the controller is on its way.
+    fn sent(&mut self, id: FactId, fact: &Fact) {
+        let (Some(node), crate::fact::Detail::Node(detail)) = (self.script.cast.node(fact), &fact.detail) else { return };
+        if let Some(patch) = &detail.patch {
+            self.report_sent(id, node, patch);
         }
     }
 

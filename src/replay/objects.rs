@@ -131,8 +131,7 @@ impl Replay<'_> {
     fn node_deleted(&mut self, id: FactId, fact: &Fact) {
         let Some(node) = self.script.cast.node(fact) else { return };
         self.step(Deed::NodeDeleted, fact.party.clone(), (None, Some(node)), &[id]);
-        self.world.board.nodes.remove(&node);
-        self.world.deliver_node_gone(node);
+        self.world.node_goes(node);
         self.dirty.extend(self.cells_on(node));
     }
 
@@ -282,7 +281,7 @@ impl Replay<'_> {
 
     pub(super) fn pod_bound(&mut self, id: FactId, fact: &Fact, pod: Pod, node: Node) {
         let info = self.script.cast.pod_info(pod);
-        let volumes: Vec<Volume> = info.volumes.iter().collect();
+        let volumes = info.volumes.clone();
         let cells = info.volumes.clone();
         let object = PodObject {
             node: node,

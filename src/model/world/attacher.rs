@@ -47,6 +47,12 @@ impl Attacher {
         self.items.insert(pair, Item { failures, next, call: None });
     }
 
+    /// The last try failed at that moment: the next comes after a back-off.
+    pub fn failed(&mut self, pair: Pair, at: Time) {
+        let before = self.items.get(&pair).map_or(0, |item| item.failures);
+        self.expect_retry(pair, before.saturating_add(1), at + backoff(before));
+    }
+
     /// The attachment was handled: its failures are forgotten.
     pub fn forget(&mut self, pair: Pair) {
         self.items.remove(&pair);

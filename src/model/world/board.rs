@@ -5,11 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{NodeId, PodId, VolumeId};
+use crate::model::{Cell, NodeId, PodId, VolumeId};
 use crate::time::Time;
 
 /// One (volume, node) pair.
 pub type Pair = (VolumeId, NodeId);
+
+/// The model's name of a pair.
+#[must_use]
+pub const fn at((volume, node): Pair) -> Cell {
+    Cell::new(volume, node)
+}
 
 /// All objects that the machinery meets at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

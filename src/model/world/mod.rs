@@ -16,6 +16,7 @@ pub mod cell;
 pub mod driver;
 pub mod node;
 pub mod process;
+mod told;
 
 use attacher::Attacher;
 use board::{Board, NodeObject, Pair};
@@ -193,22 +194,23 @@ impl World {
     }
 
     /// The controller hears that a Node object is gone.
-    pub fn deliver_node_gone(&mut self, node: NodeId) {
-        if let Some(process) = self.process.as_mut() {
-            process.node_gone(node);
+    pub fn node_goes(&mut self, node: NodeId) {
+        let last = self.board.nodes.remove(&node);
+        if let (Some(process), Some(last)) = (self.process.as_mut(), last) {
+            process.node_gone(node, &last);
         }
     }
 
     /// The controller hears of a pod, as the board has it now.
     pub fn deliver_pod(&mut self, pod: PodId) {
         if let Some(process) = self.process.as_mut() {
-            process.pod_event(pod, self.board.pods.get(&pod));
+            process.pod_event(pod, self.board.pods.get(&pod), &self.board);
         }
     }
 
     /// A controller process takes over: it reads nodes, attachments (if this version does) and pods.
     pub fn controller_starts(&mut self) {
-        let process = Process::start(self.profile.clone(), self.exclusive.clone(), &self.board, self.now);
+        let process = Process::start(self.profile, self.exclusive.clone(), &self.board, self.now);
         self.process = Some(process);
     }
 

@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 
 use crate::model::profile::{Behaviour, Profile};
-use crate::model::world::board::{Board, Pair};
+use crate::model::world::board::{Board, NodeObject, Pair};
 use crate::model::world::driver::Driver;
 use crate::model::{NodeId, PodId, VolumeId};
 use crate::time::{Span, Time};
 
 /// The node status loop's period.
 const STATUS: Span = Span::secs(10);
+/// The status is written that often though nothing changed.
+const REPORT: Span = Span::secs(300);
 /// The reconciler's period.
 const PASS: Span = Span::millis(100);
 /// First back-off of an operation.
@@ -62,6 +64,8 @@ pub struct Machine {
     pub volumes: BTreeMap<VolumeId, Held>,
     /// Next node status loop.
     pub next_status: Time,
+    /// Next status write that is due whatever the status.
+    pub next_report: Time,
     /// Next reconciler pass.
     pub next_pass: Time,
     /// What the last status loop knew to be reported in use.
@@ -77,6 +81,7 @@ impl Machine {
             alive: true,
             volumes: BTreeMap::new(),
             next_status: now + STATUS,
+            next_report: now + REPORT,
             next_pass: now,
             reported_in_use: Vec::new(),
         }
@@ -85,6 +90,30 @@ impl Machine {
     /// Takes over what the board says is in use as what the kubelet knows to be reported.
     pub fn trust_board(&mut self, board: &Board, node: NodeId) {
         self.reported_in_use = board.nodes.get(&node).map_or(Vec::new(), |object| object.in_use.iter().copied().collect());
+    }
+
+    /// Its status write reached the API server.
+    pub fn wrote_status(&mut self, object: &NodeObject, now: Time) {
+        self.reported_in_use = object.in_use.iter().copied().collect();
+        self.next_status = now + STATUS;
+        self.next_report = now + REPORT;
+        self.reachable = true;
+    }
+
+    /// A new kubelet process: mounts on disk are found again, what was only waited for is waited for anew. From the new
+    /// reconstruction on (`kubelet_new_reconstruction`) a found mount is used without another look at the report.
+    pub fn restart(&mut self, profile: &Profile, board: &Board, node: NodeId, now: Time) {
+        let keeps = profile.has(Behaviour::KubeletNewReconstruction);
+        self.volumes.retain(|volume, held| {
+            let wanted = board.wanted((*volume, node));
+            held.not_before = Time::MIN;
+            held.backoff = Span::ZERO;
+            held.stage == Stage::Mounted && (keeps || !wanted)
+        });
+        self.reachable = true;
+        self.next_status = now + PASS;
+        self.next_pass = now + PASS;
+        self.trust_board(board, node);
     }
 
     /// When it acts next.
@@ -101,7 +130,7 @@ impl Machine {
         let mut wrote = false;
         if self.next_status <= now {
             self.next_status = now + STATUS;
-            wrote = self.reachable && self.write_status(board, node);
+            wrote = self.reachable && self.write_status(board, node, now);
         }
         if self.next_pass <= now {
             self.next_pass = now + PASS;
@@ -124,7 +153,7 @@ impl Machine {
         })
     }
 
-    fn write_status(&mut self, board: &mut Board, node: NodeId) -> bool {
+    fn write_status(&mut self, board: &mut Board, node: NodeId, now: Time) -> bool {
         let wanted: Vec<VolumeId> = board
             .pods
             .values()
@@ -134,7 +163,10 @@ impl Machine {
         let held = self.volumes.iter().filter(|(_, held)| held.stage != Stage::Absent).map(|(volume, _)| *volume);
         let in_use = wanted.into_iter().chain(held).collect();
         let Some(object) = board.nodes.get_mut(&node) else { return false };
-        let changed = object.in_use != in_use || !object.ready;
+        let changed = object.in_use != in_use || !object.ready || self.next_report <= now;
+        if changed {
+            self.next_report = now + REPORT;
+        }
         object.in_use = in_use;
         object.ready = true;
         self.reported_in_use = object.in_use.iter().copied().collect();

@@ -7,19 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attacher::Attacher;
-use super::board::{Board, NodeObject, Pair, PodObject};
-use crate::model::asw::{Attachment as Belief, Reported};
-use crate::model::controller::Controller;
+use super::board::{Attachment, Board, NodeObject, Pair, PodObject, at};
+use crate::model::asw::{Attached, Attachment as Belief, Reported};
+use crate::model::controller::{Config, Controller, NodeView, PodView};
+use crate::model::operations::{AttachOutcome, LiveNode, key_of};
 use crate::model::outside::{Health, Lookup, Note, Outside, Patch, PatchError, Traits};
-use crate::model::pending::{Key, OpName};
+use crate::model::pending::OpName;
 use crate::model::profile::{Behaviour, Profile};
-use crate::model::{NodeId, PathId, PodId, VolumeId};
+use crate::model::{Cell, NodeId, PathId, PodId, VolumeId};
 use crate::time::{Span, Time};
 
 /// The reconciler's period, after the end of the pass before.
 const PASS: Span = Span::millis(100);
-/// The once-a-minute check.
-const SYNC: Span = Span::secs(60);
 /// How long attach and detach wait for the attacher.
 const PATIENCE: Span = Span::secs(120);
 /// First look of a wait that polls.
@@ -37,7 +36,6 @@ pub struct Process {
     operations: BTreeMap<Pair, Operation>,
     pods: BTreeMap<PodId, (NodeId, Vec<VolumeId>)>,
     next_pass: Time,
-    next_sync: Time,
     failed: BTreeMap<Pair, Time>,
 }
 
@@ -45,9 +43,432 @@ pub struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Operation {
     detach: bool,
-    verify: bool,
     began: Time,
     look: Time,
     interval: Span,
     asked: bool,
+}
+
+impl Process {
+    /// A process takes over: it reads nodes, `VolumeAttachment`s and pods.
+    #[must_use]
+    pub fn start(profile: Profile, exclusive: Vec<bool>, board: &Board, now: Time) -> Process {
+        let mut process = Process {
+            controller: Controller::new(profile, Config::default(), now),
+            profile,
+            exclusive,
+            operations: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            next_pass: now + PASS,
+            failed: BTreeMap::new(),
+        };
+        let nodes: Vec<NodeView> = board.nodes.iter().map(|(node, object)| view(*node, object)).collect();
+        let attachments: Vec<Cell> = board.attachments.keys().copied().map(at).collect();
+        let pods: Vec<PodView> = board.pods.iter().map(|(pod, object)| pod_view(*pod, object)).collect();
+        let outside = Still { exclusive: &process.exclusive, board };
+        process.controller.start_from(&nodes, &attachments, &pods, &outside);
+        for node in &nodes {
+            process.controller.node_added(node);
+        }
+        for pod in &pods {
+            process.controller.pod_updated(*pod, &outside);
+        }
+        for (pod, object) in &board.pods {
+            process.pods.insert(*pod, (object.node, object.volumes.clone()));
+        }
+        process
+    }
+
+    /// The controller was at work before anybody watched: it knows the specs of all its volumes.
+    pub fn know_all_specs(&mut self, pairs: &BTreeSet<Pair>) {
+        for pair in pairs {
+            if self.held(*pair) == Some(true) {
+                self.controller.actual.mark_attached(at(*pair), true, PathId::NONE);
+            }
+        }
+        for pair in pairs {
+            self.patched(pair.1);
+        }
+    }
+
+    /// Forgets every other volume.
+    pub fn keep_only(&mut self, volume: VolumeId) {
+        let others: Vec<Pair> = self.pairs().into_iter().filter(|pair| pair.0 != volume).collect();
+        for (other, node) in others {
+            let due = self.is_due(node);
+            self.controller.actual.mark_detached(at((other, node)));
+            if !due {
+                self.patched(node);
+            }
+            let pods = self.controller.desired.get(at((other, node))).map_or(Vec::new(), |wanted| wanted.pods.clone());
+            for pod in pods {
+                self.controller.desired.delete_pod(pod, at((other, node)));
+            }
+        }
+        self.operations.retain(|pair, _| pair.0 == volume);
+        self.controller.running.retain(|run| run.volume().is_none_or(|of| of == volume));
+    }
+
+    /// Pairs of both states of world.
+    #[must_use]
+    pub fn pairs(&self) -> BTreeSet<Pair> {
+        let held = self.controller.actual.pairs().iter().map(|pair| (pair.cell.volume, pair.cell.node));
+        let wanted = self.controller.desired.wanted().iter().map(|wanted| (wanted.cell.volume, wanted.cell.node));
+        let listed = self.controller.actual.reports().iter().flat_map(|report| report.volumes.iter().map(|volume| (*volume, report.node)));
+        held.chain(wanted).chain(listed).collect()
+    }
+
+    /// Whether the pair is held, and whether confirmed.
+    #[must_use]
+    pub fn held(&self, pair: Pair) -> Option<bool> {
+        self.controller.actual.state(at(pair)).map(|belief| belief == Belief::Attached)
+    }
+
+    /// Whether a patch of the node's report is due.
+    #[must_use]
+    pub fn is_due(&self, node: NodeId) -> bool {
+        self.controller.actual.reports().iter().any(|report| report.node == node && report.needed)
+    }
+
+    /// The node's report was sent.
+    pub fn patched(&mut self, node: NodeId) {
+        let _ = self.controller.actual.take_report(node);
+    }
+
+    /// A Node object was added, or changed.
+    pub fn node_event(&mut self, node: NodeId, object: &NodeObject, new: bool) {
+        let view = view(node, object);
+        if new {
+            self.controller.node_added(&view);
+        } else {
+            self.controller.node_updated(&view);
+        }
+    }
+
+    /// A Node object is gone.
+    pub fn node_gone(&mut self, node: NodeId, last: &NodeObject) {
+        self.controller.node_deleted(&view(node, last));
+    }
+
+    /// A pod changed, or is gone.
+    pub fn pod_event(&mut self, pod: PodId, object: Option<&PodObject>, board: &Board) {
+        let outside = Still { exclusive: &self.exclusive, board };
+        if let Some(object) = object {
+            self.pods.insert(pod, (object.node, object.volumes.clone()));
+            self.controller.pod_updated(pod_view(pod, object), &outside);
+        } else if let Some((node, volumes)) = self.pods.remove(&pod) {
+            let gone = PodView { pod, node: Some(node), volumes: &volumes, terminated: true };
+            self.controller.pod_deleted(gone, &outside);
+        }
+    }
+
+    /// The decision about a detach of this pair now, as if a pass looked at it and found it unmounted.
+    pub fn try_detach(&mut self, pair: Pair, now: Time, board: &Board) -> Vec<Note> {
+        let Some(seen) = self.controller.actual.get(at(pair)) else { return Vec::new() };
+        let seen = Attached { mounted: false, ..seen };
+        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        self.controller.consider_detach(&seen, now, &mut outside);
+        let notes = outside.notes;
+        notes
+    }
+
+    /// The decision about an attach of this pair now.
+    pub fn try_attach(&mut self, pair: Pair, now: Time, board: &Board) -> Vec<Note> {
+        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        self.controller.consider_attach(at(pair), now, &mut outside);
+        let notes = outside.notes;
+        notes
+    }
+
+    /// The attach of this pair ended.
+    pub fn attach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
+        let outcome = if ok { AttachOutcome::Attached(PathId::NONE) } else { AttachOutcome::Failed };
+        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        self.controller.attach_ended(at(pair), outcome, now, &mut outside);
+        self.ended(pair, ok, now);
+    }
+
+    /// The detach of this pair ended.
+    pub fn detach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
+        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        self.controller.detach_ended(at(pair), ok, now, &mut outside);
+        self.ended(pair, ok, now);
+    }
+
+    fn ended(&mut self, pair: Pair, ok: bool, now: Time) {
+        self.operations.remove(&pair);
+        if ok {
+            self.failed.remove(&pair);
+        } else {
+            self.failed.insert(pair, now);
+        }
+    }
+
+    /// When an operation on the pair last failed.
+    #[must_use]
+    pub fn failed_at(&self, pair: Pair) -> Option<Time> {
+        self.failed.get(&pair).copied()
+    }
+
+    /// The operation that runs on a volume: whether it is a detach, and the node.
+    #[must_use]
+    pub fn operation(&self, volume: VolumeId) -> Option<(bool, NodeId)> {
+        let on = self.controller.running().iter().find(|run| run.volume() == Some(volume))?;
+        Some((on.op() == OpName::Detach, on.node()))
+    }
+
+    /// Whether a detach of this pair would be refused by back-off.
+    #[must_use]
+    pub fn detach_backs_off(&self, pair: Pair, now: Time) -> bool {
+        let Some(seen) = self.controller.actual.get(at(pair)) else { return false };
+        let exclusive = seen.spec_known && self.exclusive.get(pair.0.index()).copied().unwrap_or(true);
+        let key = key_of(self.profile, at(pair), exclusive);
+        let entry = self.controller.pending.find(key);
+        entry.is_some_and(|entry| !entry.pending && entry.op == OpName::Detach && entry.backoff.refuses(now))
+    }
+
+    /// The first moment at which a back-off no longer refuses this operation, if one does.
+    #[must_use]
+    pub fn retry_at(&self, pair: Pair, op: OpName) -> Option<Time> {
+        let exclusive = self.exclusive.get(pair.0.index()).copied().unwrap_or(true);
+        let entry = self.controller.pending.find(key_of(self.profile, at(pair), exclusive))?;
+        (!entry.pending && entry.op == op).then(|| entry.backoff.until()).flatten().map(|until| until + Span(1))
+    }
+
+    /// When it acts next.
+    #[must_use]
+    pub fn next(&self) -> Time {
+        let looks = self.operations.values().map(|operation| operation.look).min();
+        looks.map_or(self.next_pass, |look| look.min(self.next_pass))
+    }
+
+    /// Everything that is due: looks of operations, the pass, the check.
+    pub fn act(&mut self, board: &mut Board, attacher: &mut Attacher, now: Time) {
+        self.look(board, attacher, now);
+        if self.next_pass > now {
+            return;
+        }
+        self.next_pass = now + PASS;
+        let mut outside = Live { exclusive: &self.exclusive, board };
+        self.controller.pass(now, &mut outside);
+        if self.controller.check_due(now) {
+            self.controller.start_checks(now, &mut outside);
+        }
+        self.answer_checks(board, now);
+        self.begin_operations(now);
+    }
+
+    /// The once-a-minute check asks for each `VolumeAttachment`: missing or not attached is lost.
+    fn answer_checks(&mut self, board: &mut Board, now: Time) {
+        let checks: Vec<(NodeId, Vec<VolumeId>)> = self
+            .controller
+            .running()
+            .iter()
+            .filter(|run| run.op() == OpName::VerifyPerNode)
+            .map(|run| (run.node(), run.checks().to_vec()))
+            .collect();
+        for (node, volumes) in checks {
+            let attached = |volume: &VolumeId| board.attachments.get(&(*volume, node)).is_some_and(|object| object.attached);
+            let lost: Vec<VolumeId> = volumes.into_iter().filter(|volume| !attached(volume)).collect();
+                self.controller.check_ended(node, &lost, now, &mut Live { exclusive: &self.exclusive, board });
+        }
+    }
+
+    fn begin_operations(&mut self, now: Time) {
+        for run in self.controller.running() {
+            let (Some(volume), detach) = (run.volume(), run.op() == OpName::Detach) else { continue };
+            self.operations.entry((volume, run.node())).or_insert(Operation {
+                detach,
+                began: now,
+                look: now + CALL,
+                interval: FIRST_LOOK,
+                asked: false,
+            });
+        }
+    }
+
+    /// Operations look how their `VolumeAttachment` fares.
+    fn look(&mut self, board: &mut Board, attacher: &mut Attacher, now: Time) {
+        let due: Vec<(Pair, Operation)> =
+            self.operations.iter().filter(|(_, operation)| operation.look <= now).map(|(pair, operation)| (*pair, *operation)).collect();
+        for (pair, operation) in due {
+            let outcome = if operation.asked {
+                Self::outcome(board, pair, &operation, now)
+            } else if operation.detach {
+                self.ask_detach(board, attacher, pair, now)
+            } else {
+                Self::ask_attach(board, attacher, pair, now)
+            };
+            match outcome {
+                Some(ok) if operation.detach => self.detach_ended(pair, ok, now, board),
+                Some(ok) => self.attach_ended(pair, ok, now, board),
+                None => self.look_again(pair, now),
+            }
+        }
+    }
+
+    fn look_again(&mut self, pair: Pair, now: Time) {
+        let polls = self.profile.has(Behaviour::CsiWaitPollsLister);
+        if let Some(operation) = self.operations.get_mut(&pair) {
+            operation.asked = true;
+            operation.look = now + if polls { operation.interval } else { CALL };
+            operation.interval = Span(operation.interval.0 * 21 / 20);
+        }
+    }
+
+    /// Attach: the `VolumeAttachment` is created where it is missing; one that is going is an error at once.
+    fn ask_attach(board: &mut Board, attacher: &mut Attacher, pair: Pair, now: Time) -> Option<bool> {
+        match board.attachments.get(&pair) {
+            Some(object) if object.deleting => Some(false),
+            Some(object) if object.attached => Some(true),
+            Some(_) => None,
+            None => {
+                board.attachments.insert(pair, Attachment::default());
+                attacher.notice(pair, now);
+                None
+            }
+        }
+    }
+
+    /// Detach: a look at the live node unless it is skipped, then the DELETE.
+    fn ask_detach(&mut self, board: &mut Board, attacher: &mut Attacher, pair: Pair, now: Time) -> Option<bool> {
+        let to_verify = self.controller.running_op(OpName::Detach, at(pair)).is_some_and(|run| run.is_to_verify());
+        if to_verify {
+            let live = board.nodes.get(&pair.1).map_or(LiveNode::NotFound, |object| if object.in_use.contains(&pair.0) { LiveNode::InUse } else { LiveNode::NotInUse });
+                let safe = self.controller.detach_verified(at(pair), live, now, &mut Live { exclusive: &self.exclusive, board });
+            if !safe {
+                self.ended(pair, false, now);
+                return None;
+            }
+        }
+        let Some(object) = board.attachments.get_mut(&pair) else { return Some(true) };
+        if !object.finalizer {
+            board.attachments.remove(&pair);
+            return Some(true);
+        }
+        object.deleting = true;
+        attacher.notice(pair, now);
+        None
+    }
+
+    fn outcome(board: &Board, pair: Pair, operation: &Operation, now: Time) -> Option<bool> {
+        let late = now - operation.began > PATIENCE;
+        match (board.attachments.get(&pair), operation.detach) {
+            (None, true) => Some(true),
+            (Some(object), true) if object.detach_error => Some(false),
+            (Some(object), false) if object.deleting => Some(false),
+            (Some(object), false) if object.attached => Some(true),
+            (Some(object), false) if object.attach_error => Some(false),
+            _ => late.then_some(false),
+        }
+    }
+}
+
+/// A Node object as the informer has it.
+fn view(node: NodeId, object: &NodeObject) -> NodeView {
+    NodeView {
+        node,
+        managed: object.managed,
+        keep_terminated: false,
+        attached: object.attached.iter().map(|volume| (*volume, PathId::NONE)).collect(),
+        in_use: object.in_use.iter().copied().collect(),
+    }
+}
+
+fn pod_view(pod: PodId, object: &PodObject) -> PodView<'_> {
+    PodView { pod, node: Some(object.node), volumes: &object.volumes, terminated: object.terminated }
+}
+
+fn traits_of(exclusive: &[bool], volume: VolumeId) -> Traits {
+    if exclusive.get(volume.index()).copied().unwrap_or(true) { Traits::EXCLUSIVE } else { Traits::SHARED }
+}
+
+/// A board that nobody writes on: what events and starts look at.
+struct Still<'a> {
+    exclusive: &'a [bool],
+    board: &'a Board,
+}
+
+impl Outside for Still<'_> {
+    fn traits_of(&self, volume: VolumeId) -> Traits {
+        traits_of(self.exclusive, volume)
+    }
+
+    fn health(&self, node: NodeId) -> Option<Health> {
+        health(self.board, node)
+    }
+
+    fn lookup(&mut self, node: NodeId) -> Lookup {
+        lookup(self.board, node)
+    }
+
+    fn patch(&mut self, _: NodeId, _: &Patch) -> Result<(), PatchError> {
+        Ok(())
+    }
+}
+
+/// A board that facts write on; the decisions are kept.
+struct Told<'a> {
+    still: Still<'a>,
+    notes: Vec<Note>,
+}
+
+impl Outside for Told<'_> {
+    fn traits_of(&self, volume: VolumeId) -> Traits {
+        self.still.traits_of(volume)
+    }
+
+    fn health(&self, node: NodeId) -> Option<Health> {
+        self.still.health(node)
+    }
+
+    fn lookup(&mut self, node: NodeId) -> Lookup {
+        self.still.lookup(node)
+    }
+
+    fn patch(&mut self, node: NodeId, patch: &Patch) -> Result<(), PatchError> {
+        self.still.patch(node, patch)
+    }
+
+    fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+}
+
+/// A board that the controller writes on.
+struct Live<'a> {
+    exclusive: &'a [bool],
+    board: &'a mut Board,
+}
+
+impl Outside for Live<'_> {
+    fn traits_of(&self, volume: VolumeId) -> Traits {
+        traits_of(self.exclusive, volume)
+    }
+
+    fn health(&self, node: NodeId) -> Option<Health> {
+        health(self.board, node)
+    }
+
+    fn lookup(&mut self, node: NodeId) -> Lookup {
+        lookup(self.board, node)
+    }
+
+    fn patch(&mut self, node: NodeId, patch: &Patch) -> Result<(), PatchError> {
+        let object = self.board.nodes.get_mut(&node).ok_or(PatchError::NotFound)?;
+        if let Patch::List(list) = patch {
+            object.attached = list.iter().map(|(volume, _): &Reported| *volume).collect();
+        }
+        Ok(())
+    }
+}
+
+fn health(board: &Board, node: NodeId) -> Option<Health> {
+    board.nodes.get(&node).map(|object| Health { ready: object.ready, out_of_service: object.out_of_service })
+}
+
+fn lookup(board: &Board, node: NodeId) -> Lookup {
+    board.nodes.get(&node).map_or(Lookup::NotFound, |object| {
+        Lookup::Found(object.attached.iter().map(|volume| (*volume, PathId::NONE)).collect())
+    })
 }
