@@ -11,6 +11,9 @@ use serde::Serialize;
 use crate::time::Time;
 
 pub mod kind;
+pub mod party;
+pub mod table;
+pub mod text;
 
 pub use kind::Kind;
 
