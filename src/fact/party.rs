@@ -3,21 +3,46 @@
 //! In: paths, wrappers, source file names, user names and user agents. Out: [`Party`]. A source's party is settled
 //! once where path or wrapper tell; a line's own file name decides where one process runs several roles (k3s, RKE2).
 
+use crate::record::Outer;
+
 use super::Party;
 use super::text::Names;
 
-/// The party that a path or program name stands for, the node of a kubelet from the path or host where it is there.
+/// The party that writes the file at that path: by the file's name, else by the directories around it, innermost
+/// first; within an archive only by the member's path.
+pub fn of_path(path: &str, names: &mut Names) -> Option<Party> {
+    let inner = path.rsplit('!').next().unwrap_or(path);
+    let found = inner.rsplit('/').find_map(|part| of_name(part, names))?;
+    Some(match found {
+        Party::Kubelet(_) => Party::Kubelet(names.always(&node_in_path(inner).unwrap_or_default())),
+        other => other,
+    })
+}
+
+/// The party that a wrapper names: the process or container, and the host for a kubelet's node.
+pub fn of_outer(outer: &Outer<'_>, names: &mut Names) -> Option<Party> {
+    let found = outer
+        .program
+        .and_then(|name| of_name(name, names))
+        .or_else(|| outer.pod.and_then(|pod| of_name(pod, names)))?;
+    Some(match (found, outer.host) {
+        (Party::Kubelet(_), Some(host)) => Party::Kubelet(names.always(host)),
+        (other, _) => other,
+    })
+}
+
+/// The party that a program's or file's name stands for; a kubelet's node stays empty.
 pub fn of_name(name: &str, names: &mut Names) -> Option<Party> {
     let lower = name.to_ascii_lowercase();
     let has = |word: &str| lower.contains(word);
-    if has("kube-controller-manager") || has("controller-manager") || has("kcm") {
+    if has("kube-controller-manager") || has("controller-manager") {
         Some(Party::Controller)
     } else if has("attacher") {
         Some(Party::Attacher)
     } else if has("scheduler") {
         Some(Party::Scheduler)
     } else if has("kubelet") || has("hyperkube") {
-        Some(Party::Kubelet(names.always(&node_in_path(name).unwrap_or_default())))
+        Some(Party::Kubelet(names.always("")))
     } else if has("apiserver") || has("audit") {
         Some(Party::ApiServer)
     } else {
@@ -30,30 +55,54 @@ pub fn of_name(name: &str, names: &mut Names) -> Option<Party> {
 fn node_in_path(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.split(['/', '!']).collect();
     if let Some(at) = parts.iter().position(|part| *part == "nodes") {
-        return parts.get(at + 1).filter(|_| at + 2 < parts.len()).map(|name| (*name).to_owned());
+        return parts
+            .get(at + 1)
+            .filter(|_| at + 2 < parts.len())
+            .map(|name| (*name).to_owned());
     }
     let file = parts.last()?;
     let stem = file.split('.').next().unwrap_or(file);
     for joint in ["kubelet-", "kubelet_"] {
-        if let Some(node) = file.strip_prefix(joint).map(|rest| rest.strip_suffix(".log").unwrap_or(rest)) {
+        if let Some(node) = file
+            .strip_prefix(joint)
+            .map(|rest| rest.strip_suffix(".log").unwrap_or(rest))
+        {
             return Some(node.to_owned());
         }
     }
-    stem.strip_suffix("-kubelet").or_else(|| stem.strip_suffix("_kubelet")).map(str::to_owned)
+    stem.strip_suffix("-kubelet")
+        .or_else(|| stem.strip_suffix("_kubelet"))
+        .map(str::to_owned)
 }
 
 /// The party that prints lines from that source file, where only one does. The kubelet's node stays empty.
 #[must_use]
 pub fn of_file(file: &str) -> Option<Party> {
     match file {
-        "attach_detach_controller.go" | "node_status_updater.go" | "controllermanager.go"
-        | "node_lifecycle_controller.go" | "pv_controller.go" | "pv_controller_base.go" | "gc_controller.go"
-        | "taint_manager.go" | "taint_eviction.go" => Some(Party::Controller),
-        "kubelet.go" | "volume_manager.go" | "kubelet_node_status.go" | "reconciler_common.go" | "reconstruct.go"
-        | "reconstruct_common.go" | "reconstruct_new.go" | "reconciler_new.go" | "pod_workers.go" | "csi_mounter.go"
-        | "hollow-node.go" | "hollow_node.go" | "hollow_kubelet.go" | "setters.go" | "kubelet_volumes.go" => {
-            Some(Party::Kubelet("".into()))
-        }
+        "attach_detach_controller.go"
+        | "node_status_updater.go"
+        | "controllermanager.go"
+        | "node_lifecycle_controller.go"
+        | "pv_controller.go"
+        | "pv_controller_base.go"
+        | "gc_controller.go"
+        | "taint_manager.go"
+        | "taint_eviction.go" => Some(Party::Controller),
+        "kubelet.go"
+        | "volume_manager.go"
+        | "kubelet_node_status.go"
+        | "reconciler_common.go"
+        | "reconstruct.go"
+        | "reconstruct_common.go"
+        | "reconstruct_new.go"
+        | "reconciler_new.go"
+        | "pod_workers.go"
+        | "csi_mounter.go"
+        | "hollow-node.go"
+        | "hollow_node.go"
+        | "hollow_kubelet.go"
+        | "setters.go"
+        | "kubelet_volumes.go" => Some(Party::Kubelet("".into())),
         "csi_handler.go" | "trivial_handler.go" => Some(Party::Attacher),
         "schedule_one.go" | "scheduler.go" | "scheduler_binder.go" => Some(Party::Scheduler),
         _ => None,
@@ -88,8 +137,13 @@ pub fn of_component(component: &str, host: &str, names: &mut Names) -> Option<Pa
     match component {
         "kubelet" => Some(Party::Kubelet(names.always(host))),
         "default-scheduler" | "scheduler" => Some(Party::Scheduler),
-        "attachdetach-controller" | "attach-detach-controller" | "node-controller" | "taint-eviction-controller"
-        | "persistentvolume-controller" | "kube-controller-manager" | "taint-controller" => Some(Party::Controller),
+        "attachdetach-controller"
+        | "attach-detach-controller"
+        | "node-controller"
+        | "taint-eviction-controller"
+        | "persistentvolume-controller"
+        | "kube-controller-manager"
+        | "taint-controller" => Some(Party::Controller),
         other if other.contains("attacher") => Some(Party::Attacher),
         _ => None,
     }
@@ -102,22 +156,37 @@ mod tests {
     #[test]
     fn a_path_names_party_and_node() {
         let mut names = Names::default();
-        let mut party = |path: &str| of_name(path, &mut names).map(|party| party.to_string());
-        assert_eq!(party("control-plane/kube-controller-manager.log").unwrap(), "kube-controller-manager");
+        let mut party = |path: &str| of_path(path, &mut names).map(|party| party.to_string());
+        assert_eq!(
+            party("control-plane/kube-controller-manager.log").unwrap(),
+            "kube-controller-manager"
+        );
         assert_eq!(party("b.tar.zst!nodes/node-1/kubelet.log").unwrap(), "kubelet/node-1");
         assert_eq!(party("kubelet-worker-a1.log").unwrap(), "kubelet/worker-a1");
-        assert_eq!(party("control-plane/external-attacher.log").unwrap(), "external-attacher");
+        assert_eq!(
+            party("control-plane/external-attacher.log").unwrap(),
+            "external-attacher"
+        );
         assert_eq!(party("notes.txt"), None);
     }
 
     #[test]
     fn a_user_is_a_party() {
         let mut names = Names::default();
-        assert_eq!(of_user("system:node:n1", "kubelet/v1.20.2", &mut names).to_string(), "kubelet/n1");
+        assert_eq!(
+            of_user("system:node:n1", "kubelet/v1.20.2", &mut names).to_string(),
+            "kubelet/n1"
+        );
         let account = "system:serviceaccount:kube-system:attachdetach-controller";
-        assert_eq!(of_user(account, "kube-controller-manager/v1.26", &mut names), Party::Controller);
+        assert_eq!(
+            of_user(account, "kube-controller-manager/v1.26", &mut names),
+            Party::Controller
+        );
         let account = "system:serviceaccount:kube-system:csi-attacher";
         assert_eq!(of_user(account, "csi-attacher/v4", &mut names), Party::Attacher);
-        assert_eq!(of_user("kubernetes-admin", "kubectl/v1.20.2", &mut names), Party::User("kubernetes-admin".into()));
+        assert_eq!(
+            of_user("kubernetes-admin", "kubectl/v1.20.2", &mut names),
+            Party::User("kubernetes-admin".into())
+        );
     }
 }

@@ -17,9 +17,18 @@ const ROWS: &str = include_str!("messages.table");
 
 /// The shorthands of the three ways in which an operation names volume and place (`messages.table`).
 const SHORTHANDS: [(&str, &str); 3] = [
-    ("<from>", " for volume \"{pv}\" (UniqueName: \"{volume}\") from node \"{node}\""),
-    ("<on>", " for volume \"{pv}\" (UniqueName: \"{volume}\") on node \"{node}\""),
-    ("<pod>", " for volume \"{pv}\" (UniqueName: \"{volume}\") pod \"{pod}\" (UID: \"{uid}\")"),
+    (
+        "<from>",
+        " for volume \"{pv}\" (UniqueName: \"{volume}\") from node \"{node}\"",
+    ),
+    (
+        "<on>",
+        " for volume \"{pv}\" (UniqueName: \"{volume}\") on node \"{node}\"",
+    ),
+    (
+        "<pod>",
+        " for volume \"{pv}\" (UniqueName: \"{volume}\") pod \"{pod}\" (UID: \"{uid}\")",
+    ),
 ];
 
 macro_rules! slots {
@@ -114,7 +123,11 @@ impl Table {
                 _ => wordless.push(index),
             }
         }
-        Table { rows, by_word, wordless }
+        Table {
+            rows,
+            by_word,
+            wordless,
+        }
     }
 
     /// All rows.
@@ -130,9 +143,17 @@ impl Table {
         let indexed = self.by_word.get(first_word(message)).map_or(&[][..], Vec::as_slice);
         let mut best: Option<((bool, bool, usize), Match<'m>)> = None;
         for &index in indexed.iter().chain(&self.wordless) {
-            let Some(row) = self.rows.get(index).filter(|row| classes.contains(&row.class)) else { continue };
-            let Some((slots, whole)) = fit(&row.parts, message) else { continue };
-            let rank = (whole, speaker.is_none_or(|letter| row.speakers.contains(letter)), row.letters());
+            let Some(row) = self.rows.get(index).filter(|row| classes.contains(&row.class)) else {
+                continue;
+            };
+            let Some((slots, whole)) = fit(&row.parts, message) else {
+                continue;
+            };
+            let rank = (
+                whole,
+                speaker.is_none_or(|letter| row.speakers.contains(letter)),
+                row.letters(),
+            );
             if best.as_ref().is_none_or(|(best, _)| rank > *best) {
                 best = Some((rank, Match { row, slots }));
             }
@@ -144,7 +165,16 @@ impl Table {
 impl Row {
     /// How many letters the template fixes.
     fn letters(&self) -> usize {
-        self.parts.iter().map(|part| if let Part::Letters(letters) = part { letters.len() } else { 0 }).sum()
+        self.parts
+            .iter()
+            .map(|part| {
+                if let Part::Letters(letters) = part {
+                    letters.len()
+                } else {
+                    0
+                }
+            })
+            .sum()
     }
 
     /// The only party that prints it, where there is one. A kubelet's node is left empty.
@@ -198,7 +228,13 @@ fn row(line: &'static str) -> Option<Row> {
     };
     let (speakers, releases) = (columns.next()?, columns.next()?);
     let parts = template(columns.next()?)?;
-    Some(Row { kind, class, speakers, releases, parts })
+    Some(Row {
+        kind,
+        class,
+        speakers,
+        releases,
+        parts,
+    })
 }
 
 /// Takes a template apart; `None` where a slot has no known name.
@@ -234,7 +270,11 @@ fn slot_at(text: &str) -> Option<(usize, usize, bool, &str)> {
         let name = text.get(open + 1..close)?;
         if name == "_" || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase())) {
             let quoted = text.get(..open)?.ends_with('"') && text.get(close + 1..)?.starts_with('"');
-            return Some(if quoted { (open - 1, close + 2, true, name) } else { (open, close + 1, false, name) });
+            return Some(if quoted {
+                (open - 1, close + 2, true, name)
+            } else {
+                (open, close + 1, false, name)
+            });
         }
         from = close + 1;
     }
@@ -275,12 +315,14 @@ fn fit<'m>(parts: &[Part], message: &'m str) -> Option<(Vec<(Slot, Cow<'m, str>)
 
 /// The text after the letters; a text that ends within their trailing blanks fits too.
 fn strip<'m>(text: &'m str, letters: &str) -> Option<&'m str> {
-    text.strip_prefix(letters).or_else(|| (text == letters.trim_end()).then_some(""))
+    text.strip_prefix(letters)
+        .or_else(|| (text == letters.trim_end()).then_some(""))
 }
 
 /// The letters up to the first blank or quote: what rows are found by.
 fn first_word(text: &str) -> &str {
-    text.find([' ', '"', '(', '[', '{']).map_or(text, |end| text.get(..end).unwrap_or(text))
+    text.find([' ', '"', '(', '[', '{'])
+        .map_or(text, |end| text.get(..end).unwrap_or(text))
 }
 
 #[cfg(test)]
@@ -289,14 +331,21 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_read() {
-        let written = ROWS.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count();
-        let unread: Vec<&str> = ROWS.lines().filter(|line| !line.starts_with('#') && row(line).is_none()).collect();
+        let written = ROWS
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .count();
+        let unread: Vec<&str> = ROWS
+            .lines()
+            .filter(|line| !line.starts_with('#') && row(line).is_none())
+            .collect();
         assert_eq!((TABLE.rows().len(), unread), (written, Vec::new()));
     }
 
     #[test]
     fn a_message_fills_the_slots_of_its_row() {
-        let line = r#"AttachVolume.Attach succeeded for volume "pv-1" (UniqueName: "kubernetes.io/csi/d^h") from node "n1" "#;
+        let line =
+            r#"AttachVolume.Attach succeeded for volume "pv-1" (UniqueName: "kubernetes.io/csi/d^h") from node "n1" "#;
         let found = TABLE.find(line, &[Class::Log], Some('c')).unwrap();
         assert_eq!(found.row.kind, Kind::AttachOk);
         let texts: Vec<&str> = found.slots.iter().map(|(_, text)| text.as_ref()).collect();
@@ -306,8 +355,14 @@ mod tests {
     #[test]
     fn the_speaker_decides_between_equal_texts() {
         let line = "Volume changes from attachable to non-attachable";
-        assert_eq!(TABLE.find(line, &[Class::Log], Some('k')).unwrap().row.kind, Kind::KubeletAttachabilityChanged);
-        assert_eq!(TABLE.find(line, &[Class::Log], Some('c')).unwrap().row.kind, Kind::DswVolumeNotAttachable);
+        assert_eq!(
+            TABLE.find(line, &[Class::Log], Some('k')).unwrap().row.kind,
+            Kind::KubeletAttachabilityChanged
+        );
+        assert_eq!(
+            TABLE.find(line, &[Class::Log], Some('c')).unwrap().row.kind,
+            Kind::DswVolumeNotAttachable
+        );
     }
 
     #[test]

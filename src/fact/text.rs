@@ -38,7 +38,8 @@ impl Names {
 
 /// Whether a terminal or a reader could be misled by the character: controls and bidirectional overrides.
 fn misleads(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The text with misleading characters replaced: line breaks and tabs by a blank, others by U+FFFD.
@@ -114,7 +115,9 @@ pub fn unescape(text: &str) -> Cow<'_, str> {
 /// The character that the escape after a backslash stands for, and the bytes it takes; `(None, 0)` for no escape.
 fn escape(after: &str) -> (Option<char>, usize) {
     let hex = |digits: usize| {
-        let code = after.get(1..=digits).and_then(|text| u32::from_str_radix(text, 16).ok());
+        let code = after
+            .get(1..=digits)
+            .and_then(|text| u32::from_str_radix(text, 16).ok());
         match code.and_then(char::from_u32) {
             Some(c) => (Some(c), digits + 1),
             None => (None, 0),
