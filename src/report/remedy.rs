@@ -45,6 +45,12 @@ pub fn phrase(action: &str) -> String {
     }
 }
 
+/// Whether the report contract knows an action of this name.
+#[cfg(test)]
+pub fn is_known(action: &str) -> bool {
+    PHRASES.iter().any(|(name, _)| *name == action)
+}
+
 /// The action with what is known of its time and risk: `restart kube-controller-manager (1 s, no risk)`.
 fn sentence(remedy: &Remedy) -> String {
     let time = match (remedy.runs_after_ms, remedy.agree_after_ms) {
