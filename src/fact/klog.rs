@@ -400,8 +400,14 @@ pub fn inner_failure(text: &str, speaker: &Party, names: &mut Names) -> Failure 
         return nothing;
     };
     let told = Told(found.slots);
-    let refused = told.get(Slot::Err).is_some_and(|cause| cause.trim_end().ends_with(IN_USE));
-    let kind = if refused { Kind::DetachRefusedInUse } else { found.row.kind };
+    let refused = told
+        .get(Slot::Err)
+        .is_some_and(|cause| cause.trim_end().ends_with(IN_USE));
+    let kind = if refused {
+        Kind::DetachRefusedInUse
+    } else {
+        found.row.kind
+    };
     let name = |slot| told.get(slot).filter(|text: &&str| !text.is_empty() && *text != "nil");
     let volume = name(Slot::Volume)
         .or_else(|| name(Slot::Vol))

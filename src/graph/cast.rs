@@ -71,14 +71,24 @@ impl Cast {
     /// The volume that a fact speaks of.
     #[must_use]
     pub fn volume(&self, fact: &Fact) -> Option<Volume> {
-        let named = fact.volume.as_ref().or(fact.pv.as_ref()).and_then(|name| self.volume_named(name));
-        named.or_else(|| fact.pv.as_ref().and_then(|pv| self.by_pv.get(pv).copied())).or_else(|| Some(self.pair(fact)?.0))
+        let named = fact
+            .volume
+            .as_ref()
+            .or(fact.pv.as_ref())
+            .and_then(|name| self.volume_named(name));
+        named
+            .or_else(|| fact.pv.as_ref().and_then(|pv| self.by_pv.get(pv).copied()))
+            .or_else(|| Some(self.pair(fact)?.0))
     }
 
     /// The volume of that unique name, PV or handle.
     #[must_use]
     pub fn volume_named(&self, name: &str) -> Option<Volume> {
-        let found = self.unique.get(name).or_else(|| self.by_pv.get(name)).or_else(|| self.by_handle.get(name));
+        let found = self
+            .unique
+            .get(name)
+            .or_else(|| self.by_pv.get(name))
+            .or_else(|| self.by_handle.get(name));
         found.copied()
     }
 
@@ -189,14 +199,17 @@ impl Cast {
         names.sort();
         names.dedup();
         for (index, name) in names.iter().enumerate() {
-            self.node_ids.insert(name.clone(), Node(u32::try_from(index).unwrap_or(u32::MAX)));
+            self.node_ids
+                .insert(name.clone(), Node(u32::try_from(index).unwrap_or(u32::MAX)));
         }
         self.nodes = names;
     }
 
     fn attachments_of(&mut self, facts: &[Fact]) {
         for fact in facts {
-            let (Some(name), Detail::Attachment(detail)) = (&fact.attachment, &fact.detail) else { continue };
+            let (Some(name), Detail::Attachment(detail)) = (&fact.attachment, &fact.detail) else {
+                continue;
+            };
             let volume = detail.pv.as_ref().and_then(|pv| self.by_pv.get(pv).copied());
             let node = detail.node.as_ref().and_then(|node| self.node_named(node));
             if let (Some(volume), Some(node)) = (volume, node) {
@@ -205,7 +218,9 @@ impl Cast {
         }
         let mut told: Vec<(Name, Volume, Node)> = Vec::new();
         for fact in facts {
-            let (Some(name), Some(volume), Some(node)) = (&fact.attachment, &fact.volume, &fact.node) else { continue };
+            let (Some(name), Some(volume), Some(node)) = (&fact.attachment, &fact.volume, &fact.node) else {
+                continue;
+            };
             if let (Some(volume), Some(node)) = (self.volume_named(volume), self.node_named(node)) {
                 told.push((name.clone(), volume, node));
             }
@@ -220,13 +235,21 @@ impl Cast {
             let id = Pod(u32::try_from(self.pods.len()).unwrap_or(u32::MAX));
             let name = seen.name.clone().unwrap_or_else(|| uid.clone());
             let namespace = name.split_once('/').map_or("", |(namespace, _)| namespace);
-            let claims = seen.claims.iter().filter_map(|claim| joins.claim_pv.get(&Name::from(format!("{namespace}/{claim}"))));
+            let claims = seen
+                .claims
+                .iter()
+                .filter_map(|claim| joins.claim_pv.get(&Name::from(format!("{namespace}/{claim}"))));
             let mut volumes: Vec<Volume> = claims.filter_map(|pv| self.by_pv.get(pv).copied()).collect();
             volumes.extend(seen.volumes.iter().filter_map(|name| self.volume_named(name)));
             volumes.sort_unstable();
             volumes.dedup();
             let node = seen.node.as_ref().and_then(|node| self.node_named(node));
-            self.pods.push(PodInfo { uid: uid.clone(), name: name.clone(), volumes, node });
+            self.pods.push(PodInfo {
+                uid: uid.clone(),
+                name: name.clone(),
+                volumes,
+                node,
+            });
             self.pod_by_uid.insert(uid.clone(), id);
             self.pods_by_name.entry(name).or_default().push(id);
         }
@@ -280,7 +303,9 @@ impl Joins {
     }
 
     fn learn_pv(&mut self, fact: &Fact, detail: &crate::fact::PvDetail) {
-        let Some(pv) = fact.pv.as_ref().or(fact.volume.as_ref()) else { return };
+        let Some(pv) = fact.pv.as_ref().or(fact.volume.as_ref()) else {
+            return;
+        };
         if let Some(unique) = &detail.unique {
             self.pv_unique.insert(pv.clone(), unique.clone());
         }
@@ -297,7 +322,9 @@ impl Joins {
             Detail::Pod(detail) => Some(detail),
             _ => None,
         };
-        let Some(uid) = fact.uid.as_ref().or_else(|| detail?.uid.as_ref()) else { return };
+        let Some(uid) = fact.uid.as_ref().or_else(|| detail?.uid.as_ref()) else {
+            return;
+        };
         let seen = self.pods.entry(uid.clone()).or_default();
         if let Some(name) = fact.pod.as_ref().filter(|name| *name != uid) {
             let fuller = name.contains('/') || seen.name.is_none();
@@ -328,12 +355,21 @@ impl Joins {
     }
 
     fn info(&self, unique: &Name) -> VolumeInfo {
-        VolumeInfo { name: unique.clone(), pvs: Vec::new(), exclusive: None, driver: None }
+        VolumeInfo {
+            name: unique.clone(),
+            pvs: Vec::new(),
+            exclusive: None,
+            driver: None,
+        }
     }
 
     fn exclusive(&self, pvs: &[Name]) -> Option<bool> {
         let modes = pvs.iter().find_map(|pv| self.pv_modes.get(pv))?;
-        Some(!modes.iter().any(|mode| matches!(&**mode, "ReadWriteMany" | "ReadOnlyMany" | "RWX" | "ROX")))
+        Some(
+            !modes
+                .iter()
+                .any(|mode| matches!(&**mode, "ReadWriteMany" | "ReadOnlyMany" | "RWX" | "ROX")),
+        )
     }
 }
 
@@ -348,12 +384,24 @@ fn listed(fact: &Fact) -> Vec<&Name> {
 /// Whether a name has the form `plugin.domain/plugin/…` of an attachable volume's unique name.
 fn is_unique_name(name: &str) -> bool {
     let mut parts = name.splitn(3, '/');
-    let domain = parts.next().is_some_and(|part| part.contains('.') || part.starts_with("flexvolume"));
+    let domain = parts
+        .next()
+        .is_some_and(|part| part.contains('.') || part.starts_with("flexvolume"));
     domain && parts.next().is_some_and(|part| !NEVER_ATTACHED.contains(&part)) && parts.next().is_some()
 }
 
 /// Plugins whose volumes the controller never sees.
-const NEVER_ATTACHED: &[&str] = &["configmap", "secret", "projected", "empty-dir", "host-path", "downward-api", "nfs", "local-volume", "git-repo"];
+const NEVER_ATTACHED: &[&str] = &[
+    "configmap",
+    "secret",
+    "projected",
+    "empty-dir",
+    "host-path",
+    "downward-api",
+    "nfs",
+    "local-volume",
+    "git-repo",
+];
 
 /// Driver and handle of a CSI volume's unique name.
 fn csi_parts(unique: &str) -> Option<(&str, &str)> {

@@ -12,7 +12,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("delete-pod-other-node", "move the pod to another node"),
     (
         "delete-pod-same-node",
-        "delete the pod (it comes back to the same node)",
+        "delete the pod, which comes back to the same node",
     ),
     ("delete-va", "delete the VolumeAttachment"),
     ("driver-recovers", "the driver recovers"),

@@ -24,7 +24,10 @@ pub const ROWS: &[Mechanism] = &[
             "kubernetes-sigs/aws-ebs-csi-driver#1395",
             "longhorn/longhorn#2519",
         ],
-        acts: &[heals("strip-va-finalizer", "the storage may stay attached: look there first")],
+        acts: &[heals(
+            "strip-va-finalizer",
+            "the storage may stay attached: look there first",
+        )],
         advice: "Safer: create a PersistentVolume of that name and handle again.",
         ..BLANK
     },
@@ -118,7 +121,10 @@ pub const ROWS: &[Mechanism] = &[
                      explains it.",
         affects: "seen on Kubernetes 1.19 with attacher 3.0, and on a release with contextual logs",
         issues: &["kubernetes/kubernetes#97230", "kubernetes/kubernetes#131410"],
-        acts: &[heals("delete-va", "low while the node has no mount: the attacher does the detach")],
+        acts: &[heals(
+            "delete-va",
+            "low while the node has no mount: the attacher does the detach",
+        )],
         ..BLANK
     },
     Mechanism {
@@ -226,7 +232,10 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "Two calls of the driver for one deletion.",
         affects: "external-attacher up to 4.8.0",
         fix: Fix::By(Behaviour::FinalizerRemovedFirst),
-        issues: &["kubernetes-csi/external-attacher#587", "kubernetes-csi/external-attacher#624"],
+        issues: &[
+            "kubernetes-csi/external-attacher#587",
+            "kubernetes-csi/external-attacher#624",
+        ],
         advice: "Upgrade the attacher.",
         ..BLANK
     },
@@ -241,7 +250,10 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "The attacher retries faster than its back-off allows.",
         affects: "external-attacher up to 3.3",
         fix: Fix::Attacher(&[v(3, 4, 0)]),
-        issues: &["kubernetes-csi/external-attacher#337", "kubernetes-csi/external-attacher#338"],
+        issues: &[
+            "kubernetes-csi/external-attacher#337",
+            "kubernetes-csi/external-attacher#338",
+        ],
         advice: "Upgrade the attacher.",
         ..BLANK
     },
@@ -289,7 +301,11 @@ pub const ROWS: &[Mechanism] = &[
         evidence: "resourceVersions that fall, a gap in the audit log, VolumeAttachments older than their nodes.",
         recognised: "No verdict is given across the jump: the states are taken anew after it.",
         affects: "all releases",
-        issues: &["openshift/openshift-docs#29532", "rook/rook#11201", "longhorn/longhorn#7313"],
+        issues: &[
+            "openshift/openshift-docs#29532",
+            "rook/rook#11201",
+            "longhorn/longhorn#7313",
+        ],
         advice: "Volume by volume, by hand: detach in the storage.",
         ..BLANK
     },
@@ -308,7 +324,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "all releases",
         issues: &["kubernetes/kubernetes#26351", "kubernetes/node-problem-detector#9"],
         acts: &[
-            heals("other-volume-on-node", "none: the controller writes its whole list again"),
+            heals(
+                "other-volume-on-node",
+                "none: the controller writes its whole list again",
+            ),
             heals("report-by-hand", "only while the controller's own list has the volume"),
             heals("restart-controller", "none"),
         ],

@@ -36,11 +36,17 @@ pub const ROWS: &[Mechanism] = &[
         acts: &[
             heals("restart-controller", "none"),
             heals("delete-pod-other-node", "none"),
-            vain("delete-pod-same-node", "it comes back to the same attached volume, unless it stays away until the detach is done"),
+            vain(
+                "delete-pod-same-node",
+                "useless unless it stays away until the detach is done",
+            ),
             vain("restart-kubelet", "it reads the same report"),
             vain("touch-node", "the list to report itself lacks the volume"),
             vain("other-volume-on-node", "the list to report itself lacks the volume"),
-            harms("report-by-hand", "the next patch wipes it, or it stays as a ghost when the detach ends later"),
+            harms(
+                "report-by-hand",
+                "the next patch wipes it, or it stays as a ghost when the detach ends later",
+            ),
         ],
         advice: "Where the driver refused the detach and gives in later, the attacher finishes alone and the minutely \
                  check attaches anew. Deleting the VolumeAttachment heals too while nothing is mounted; under a mount \
@@ -61,7 +67,11 @@ pub const ROWS: &[Mechanism] = &[
                      failed detach before it.",
         affects: "Kubernetes up to 1.21.6 and 1.22.3",
         fix: Fix::By(Behaviour::ReaddToReportOnDetachStartFailure),
-        issues: &["kubernetes/kubernetes#72181", "kubernetes/kubernetes#49053", "kubernetes/kubernetes#104526"],
+        issues: &[
+            "kubernetes/kubernetes#72181",
+            "kubernetes/kubernetes#49053",
+            "kubernetes/kubernetes#104526",
+        ],
         acts: &[
             heals("restart-controller", "none"),
             heals("delete-pod-other-node", "none"),
@@ -117,7 +127,10 @@ pub const ROWS: &[Mechanism] = &[
             heals("other-volume-on-node", "none"),
             heals("restart-controller", "none"),
             heals("report-by-hand", "only while the controller's own list has the volume"),
-            vain("delete-pod-same-node", "the controller still counts the report as written"),
+            vain(
+                "delete-pod-same-node",
+                "the controller still counts the report as written",
+            ),
             vain("restart-kubelet", "it reads the same report"),
         ],
         advice: "Any attach or detach on that node writes the whole list again.",
@@ -162,7 +175,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "Kubernetes 1.7; later ones arm the report again on a node-add, so that only a node that comes back as \
                   an update keeps the hole",
         issues: &["kubernetes/kubernetes#50721", "kubernetes/kubernetes#50806"],
-        acts: &[heals("restart-controller", "none"), heals("other-volume-on-node", "none")],
+        acts: &[
+            heals("restart-controller", "none"),
+            heals("other-volume-on-node", "none"),
+        ],
         ..BLANK
     },
     Mechanism {
@@ -220,7 +236,10 @@ pub const ROWS: &[Mechanism] = &[
         issues: &["kubernetes/kubernetes#120571", "kubernetes/kubernetes#120595"],
         acts: &[
             heals("restart-controller", "only once the VolumeAttachment is gone"),
-            heals("driver-recovers", "the minutely check attaches anew, unless the volume has no spec"),
+            heals(
+                "driver-recovers",
+                "the minutely check attaches anew, unless the volume has no spec",
+            ),
             vain("delete-pod-same-node", "it comes back to the same belief"),
             vain("restart-kubelet", "it reads the same VolumeAttachment"),
         ],
@@ -243,7 +262,11 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "The minutely check takes no step for the cell although the VolumeAttachment is absent.",
         affects: "Kubernetes from 1.7 on; together with the failed detach up to 1.26.9, 1.27.6 and 1.28.2",
         fix: Fix::By(Behaviour::DetachErrorMarksUncertain),
-        issues: &["kubernetes/kubernetes#108869", "kubernetes/kubernetes#108221", "kubernetes/kubernetes#49418"],
+        issues: &[
+            "kubernetes/kubernetes#108869",
+            "kubernetes/kubernetes#108221",
+            "kubernetes/kubernetes#49418",
+        ],
         acts: &[
             heals("restart-controller", "while the pod exists, so that it fills the spec"),
             vain("delete-pod-same-node", "the cell stays as it is"),
@@ -311,7 +334,11 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "A VolumeAttachment exists that the controller neither holds nor attaches.",
         affects: "Kubernetes up to 1.35; the walk at start to 1.36",
         fix: Fix::By(Behaviour::MarkAttachedByName),
-        issues: &["kubernetes/kubernetes#129572", "kubernetes/kubernetes#129664", "kubernetes/kubernetes#141151"],
+        issues: &[
+            "kubernetes/kubernetes#129572",
+            "kubernetes/kubernetes#129664",
+            "kubernetes/kubernetes#141151",
+        ],
         acts: &[heals("delete-va", "none while the driver needs no attach")],
         advice: "Harmless until the driver needs attach again; it blocks the deletion of the PersistentVolume.",
         ..BLANK
@@ -348,7 +375,11 @@ pub const ROWS: &[Mechanism] = &[
                    not say one line about the volume.",
         recognised: "A pod is bound to the node and its volume is not wanted there, because the node is not managed.",
         affects: "Kubernetes 1.3 by a bug; any release where the annotation is missing",
-        issues: &["kubernetes/kubernetes#28710", "kubernetes/kubernetes#31673", "kubernetes/kubernetes#56323"],
+        issues: &[
+            "kubernetes/kubernetes#28710",
+            "kubernetes/kubernetes#31673",
+            "kubernetes/kubernetes#56323",
+        ],
         acts: &[heals("restart-kubelet", "none")],
         advice: "A restarted kubelet writes the annotation; then the populator counts the pod within 3 minutes.",
         ..BLANK

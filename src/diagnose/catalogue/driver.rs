@@ -230,7 +230,12 @@ pub const ROWS: &[Mechanism] = &[
                    csi-….",
         recognised: "The driver's answers alternate; the attachmentID is the VolumeAttachment's name.",
         affects: "Longhorn",
-        issues: &["longhorn/longhorn#6900", "longhorn/longhorn#9138", "longhorn/longhorn#2848", "longhorn/longhorn#13084"],
+        issues: &[
+            "longhorn/longhorn#6900",
+            "longhorn/longhorn#9138",
+            "longhorn/longhorn#2848",
+            "longhorn/longhorn#13084",
+        ],
         advice: "Scale the workload to 0; restart the longhorn-manager that the error names.",
         ..BLANK
     },
@@ -247,7 +252,10 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "All states agree and the driver refuses the mount: the storage's matter.",
         affects: "Ceph RBD",
         issues: &["ceph/ceph-csi#740", "ceph/ceph-csi#4375", "rook/rook#1507"],
-        acts: &[harms("delete-va", "it changes nothing in the storage and hides the holder")],
+        acts: &[harms(
+            "delete-va",
+            "it changes nothing in the storage and hides the holder",
+        )],
         advice: "Block the old client in the storage.",
         ..BLANK
     },
@@ -290,7 +298,10 @@ pub const ROWS: &[Mechanism] = &[
         evidence: "A VolumeAttachment's deletion is older than the Node's; detachError.",
         recognised: "The Node is deleted while VolumeAttachments of it exist.",
         affects: "drivers that do not accept a missing machine",
-        issues: &["vmware-archive/cloud-director-named-disk-csi-driver#245", "devantler-tech/platform#2754"],
+        issues: &[
+            "vmware-archive/cloud-director-named-disk-csi-driver#245",
+            "devantler-tech/platform#2754",
+        ],
         acts: &[heals("strip-va-finalizer", "only when the machine is surely gone")],
         ..BLANK
     },

@@ -100,7 +100,11 @@ pub fn page(row: &Mechanism) -> String {
         out.push('\n');
     }
     out.push('\n');
-    paragraph(&mut out, "shape", &format!("{}; {}", row.shape.words(), course.join(", or ")));
+    paragraph(
+        &mut out,
+        "shape",
+        &format!("{}; {}", row.shape.words(), course.join(", or ")),
+    );
     paragraph(&mut out, "states", row.states);
     paragraph(&mut out, "how", row.how);
     paragraph(&mut out, "shows as", row.evidence);
@@ -108,11 +112,18 @@ pub fn page(row: &Mechanism) -> String {
     paragraph(&mut out, "affects", row.affects);
     paragraph(&mut out, "fixed in", &fix(row));
     paragraph(&mut out, "known as", &row.issues.join("  "));
-    for (label, outcome) in [("helps", Outcome::Heals), ("doesn't", Outcome::NoEffect), ("unsafe", Outcome::Unsafe)] {
+    for (label, outcome) in [
+        ("helps", Outcome::Heals),
+        ("doesn't", Outcome::NoEffect),
+        ("unsafe", Outcome::Unsafe),
+    ] {
         let mut label = label;
         for act in row.acts.iter().filter(|act| act.outcome == outcome) {
-            let risk = if outcome == Outcome::Heals { "risk " } else { "" };
-            paragraph(&mut out, label, &format!("{} ({risk}{})", phrase(act.action), act.note));
+            let note = match (outcome, act.note) {
+                (Outcome::Heals, "none") => "no risk".to_owned(),
+                (_, note) => note.to_owned(),
+            };
+            paragraph(&mut out, label, &format!("{}: {note}", phrase(act.action)));
             label = "";
         }
     }

@@ -1,6 +1,6 @@
 //! Mechanisms of the kubelet: what it reports in use, what it mounts, and what a restart makes it forget.
 
-use super::Class::{Dead, Live, Slow, Unsafe};
+use super::Class::{Dead, Slow, Unsafe};
 use super::{BLANK, Fix, Mechanism, Shape, harms, heals, v, vain};
 use crate::model::profile::Behaviour;
 
@@ -20,7 +20,11 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "The volume leaves volumesInUse without UnmountDevice succeeded in this process or the one before.",
         affects: "Kubernetes up to 1.27; from 1.28 on only leftovers that are not reported at that moment",
         fix: Fix::By(Behaviour::KubeletNewReconstruction),
-        issues: &["kubernetes/kubernetes#101791", "kubernetes/kubernetes#33207", "kubernetes/kubernetes#52683"],
+        issues: &[
+            "kubernetes/kubernetes#101791",
+            "kubernetes/kubernetes#33207",
+            "kubernetes/kubernetes#52683",
+        ],
         advice: "Unmount by hand or reboot the node before the volume is attached again.",
         ..BLANK
     },
@@ -55,7 +59,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "Kubernetes with the old reconstruction, seen on 1.2x",
         fix: Fix::By(Behaviour::KubeletNewReconstruction),
         issues: &["kubernetes/kubernetes#120150"],
-        acts: &[heals("delete-pod-same-node", "none; what was written meanwhile went to the root disk")],
+        acts: &[heals(
+            "delete-pod-same-node",
+            "none; what was written meanwhile went to the root disk",
+        )],
         ..BLANK
     },
     Mechanism {
@@ -110,7 +117,11 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "The report has the volume and the kubelet's next look is late by its own back-off.",
         affects: "Kubernetes up to 1.22.6 and 1.23.3",
         fix: Fix::By(Behaviour::KubeletNoBackoffUntilInUse),
-        issues: &["kubernetes/kubernetes#64549", "kubernetes/kubernetes#75231", "kubernetes/kubernetes#106853"],
+        issues: &[
+            "kubernetes/kubernetes#64549",
+            "kubernetes/kubernetes#75231",
+            "kubernetes/kubernetes#106853",
+        ],
         acts: &[heals("wait", "none")],
         ..BLANK
     },
@@ -131,7 +142,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "Kubernetes 1.24.9 and 1.25 on; by design, it is safe",
         since: Some(v(1, 24, 9)),
         issues: &["kubernetes/kubernetes#110721", "kubernetes-sigs/vsphere-csi-driver#341"],
-        acts: &[harms("out-of-service-taint", "the node is alive: the volume is detached under its mount")],
+        acts: &[harms(
+            "out-of-service-taint",
+            "the node is alive: the volume is detached under its mount",
+        )],
         advice: "Find and end the holder (lsof, fuser), or reboot the node.",
         ..BLANK
     },

@@ -187,15 +187,27 @@ pub struct Act {
 }
 
 const fn heals(action: &'static str, risk: &'static str) -> Act {
-    Act { action, outcome: Outcome::Heals, note: risk }
+    Act {
+        action,
+        outcome: Outcome::Heals,
+        note: risk,
+    }
 }
 
 const fn vain(action: &'static str, why: &'static str) -> Act {
-    Act { action, outcome: Outcome::NoEffect, note: why }
+    Act {
+        action,
+        outcome: Outcome::NoEffect,
+        note: why,
+    }
 }
 
 const fn harms(action: &'static str, why: &'static str) -> Act {
-    Act { action, outcome: Outcome::Unsafe, note: why }
+    Act {
+        action,
+        outcome: Outcome::Unsafe,
+        note: why,
+    }
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> Version {
@@ -204,9 +216,17 @@ const fn v(major: u16, minor: u16, patch: u16) -> Version {
 
 /// All rows, in the order of the parties: controller, start-up, uncertainty, attachment, kubelet, node, driver.
 pub fn all() -> impl Iterator<Item = &'static Mechanism> {
-    [controller::ROWS, restart::ROWS, uncertain::ROWS, attachment::ROWS, kubelet::ROWS, node::ROWS, driver::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        controller::ROWS,
+        restart::ROWS,
+        uncertain::ROWS,
+        attachment::ROWS,
+        kubelet::ROWS,
+        node::ROWS,
+        driver::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The row of this name.
@@ -220,7 +240,10 @@ pub fn find(name: &str) -> Option<&'static Mechanism> {
 pub fn similar(name: &str) -> Vec<&'static str> {
     let words: Vec<&str> = name.split('-').filter(|w| w.len() > 2).collect();
     let shared = |row: &Mechanism| words.iter().filter(|word| row.name.contains(**word)).count();
-    let mut near: Vec<(usize, &'static str)> = all().map(|row| (shared(row), row.name)).filter(|(n, _)| *n > 0).collect();
+    let mut near: Vec<(usize, &'static str)> = all()
+        .map(|row| (shared(row), row.name))
+        .filter(|(n, _)| *n > 0)
+        .collect();
     near.sort_by_key(|(n, name)| (std::cmp::Reverse(*n), *name));
     near.into_iter().map(|(_, name)| name).take(3).collect()
 }
@@ -246,7 +269,9 @@ impl Mechanism {
     /// The oldest Kubernetes line that has the fix, `1.21`.
     #[must_use]
     pub fn fixed_in(&self) -> Option<String> {
-        self.fixes().first().map(|first| format!("{}.{}", first.major, first.minor))
+        self.fixes()
+            .first()
+            .map(|first| format!("{}.{}", first.major, first.minor))
     }
 
     /// Whether a release has the fix. A text without patch release (`1.21`) is answered only where all patch releases of
@@ -254,7 +279,9 @@ impl Mechanism {
     #[must_use]
     pub fn fixed(&self, release: &str) -> Fixed {
         let fixes = self.fixes();
-        let (Ok(version), Some(last)) = (release.parse::<Version>(), fixes.last()) else { return Fixed::Unknown };
+        let (Ok(version), Some(last)) = (release.parse::<Version>(), fixes.last()) else {
+            return Fixed::Unknown;
+        };
         let same_line = |f: &&Version| (f.major, f.minor) == (version.major, version.minor);
         match fixes.iter().find(same_line) {
             _ if version >= *last => Fixed::Yes,
@@ -271,7 +298,10 @@ impl Mechanism {
         if self.headline.is_empty() {
             return format!("{volume} on {node}, wanted by {pod}: {}", lower_first(self.title));
         }
-        self.headline.replace("{pod}", pod).replace("{volume}", volume).replace("{node}", node)
+        self.headline
+            .replace("{pod}", pod)
+            .replace("{volume}", volume)
+            .replace("{node}", node)
     }
 
     /// What is known of acts on such a divergence, as remedies of a report, without times.
@@ -314,14 +344,21 @@ mod tests {
         let mut names = BTreeSet::new();
         for row in all() {
             assert!(names.insert(row.name), "{} stands there twice", row.name);
-            for (field, text) in
-                [("title", row.title), ("states", row.states), ("recognised", row.recognised), ("affects", row.affects)]
-            {
+            for (field, text) in [
+                ("title", row.title),
+                ("states", row.states),
+                ("recognised", row.recognised),
+                ("affects", row.affects),
+            ] {
                 assert!(!text.is_empty(), "{} has no {field}", row.name);
             }
             assert!(row.title.ends_with('.'), "the title of {} is no sentence", row.name);
             assert!(!row.classes.is_empty(), "{} has no class", row.name);
-            assert!(!row.acts.is_empty() || !row.advice.is_empty(), "{} says nothing of what helps", row.name);
+            assert!(
+                !row.acts.is_empty() || !row.advice.is_empty(),
+                "{} says nothing of what helps",
+                row.name
+            );
         }
         assert!(!names.contains(UNKNOWN));
     }
@@ -330,8 +367,15 @@ mod tests {
     fn issues_are_written_so_that_people_find_them() {
         for row in all() {
             for issue in row.issues {
-                let number = issue.split_once('#').filter(|(repo, _)| repo.matches('/').count() == 1).map(|(_, n)| n);
-                assert!(number.is_some_and(|n| n.parse::<u32>().is_ok()), "{}: {issue}", row.name);
+                let number = issue
+                    .split_once('#')
+                    .filter(|(repo, _)| repo.matches('/').count() == 1)
+                    .map(|(_, n)| n);
+                assert!(
+                    number.is_some_and(|n| n.parse::<u32>().is_ok()),
+                    "{}: {issue}",
+                    row.name
+                );
             }
         }
     }
@@ -339,7 +383,11 @@ mod tests {
     #[test]
     fn every_act_has_a_phrase() {
         for act in all().flat_map(|row| row.acts) {
-            assert!(crate::report::remedy::is_known(act.action), "{} is no action of the contract", act.action);
+            assert!(
+                crate::report::remedy::is_known(act.action),
+                "{} is no action of the contract",
+                act.action
+            );
             assert!(!act.note.is_empty(), "{} has no reason", act.action);
         }
     }
@@ -376,7 +424,10 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_finds_its_neighbours() {
-        assert_eq!(similar("detach-backoff-drops-report").first(), Some(&"detach-backoff-drops-report-as-attached"));
+        assert_eq!(
+            similar("detach-backoff-drops-report").first(),
+            Some(&"detach-backoff-drops-report-as-attached")
+        );
         assert!(similar("zzz").is_empty());
     }
 }

@@ -43,7 +43,11 @@ pub const ROWS: &[Mechanism] = &[
         evidence: "Error removing node from desired-state-of-world; Multi-Attach; a forced detach about 6 minutes later.",
         recognised: "The wait for an unmount of a node that was deleted ends only with the timer.",
         affects: "all of Kubernetes to 1.36; upstream is of two minds whether it is a bug",
-        issues: &["kubernetes/kubernetes#136029", "kubernetes/kubernetes#33061", "kubernetes/kubernetes#50200"],
+        issues: &[
+            "kubernetes/kubernetes#136029",
+            "kubernetes/kubernetes#33061",
+            "kubernetes/kubernetes#50200",
+        ],
         acts: &[
             heals("wait", "none: 6 minutes"),
             heals("delete-va", "only when the machine is surely gone"),

@@ -31,7 +31,10 @@ pub const ROWS: &[Mechanism] = &[
             "kubernetes/kubernetes#80488",
         ],
         acts: &[
-            heals("delete-va", "low while the old node has no mount: the attacher does the detach"),
+            heals(
+                "delete-va",
+                "low while the old node has no mount: the attacher does the detach",
+            ),
             vain("restart-controller", "it starts from the same report"),
         ],
         advice: "A pod that uses the volume on the old node and is then deleted also ends it.",
@@ -50,7 +53,11 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "As kcm-restart-forgets-started-detach, with an attach under way when the controller stopped.",
         affects: "Kubernetes up to 1.18.15, 1.19.7 and 1.20.2",
         fix: Fix::By(Behaviour::VaWalkAtStart),
-        issues: &["kubernetes/kubernetes#94912", "kubernetes/kubernetes#44858", "kubernetes/kubernetes#96617"],
+        issues: &[
+            "kubernetes/kubernetes#94912",
+            "kubernetes/kubernetes#44858",
+            "kubernetes/kubernetes#96617",
+        ],
         acts: &[heals("delete-va", "low while the node has no mount")],
         ..BLANK
     },
@@ -114,7 +121,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "the migration period of each plugin, Kubernetes 1.17 on; no clean fix is known",
         since: Some(v(1, 17, 0)),
         issues: &["kubernetes/kubernetes#115297"],
-        acts: &[heals("restart-controller", "after the driver is registered on the node")],
+        acts: &[heals(
+            "restart-controller",
+            "after the driver is registered on the node",
+        )],
         ..BLANK
     },
     Mechanism {

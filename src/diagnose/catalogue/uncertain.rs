@@ -22,7 +22,11 @@ pub const ROWS: &[Mechanism] = &[
                      between data at risk and a mere refusal.",
         affects: "after a failed attach Kubernetes 1.14 on; after a failed detach 1.26.10, 1.27.7, 1.28.3 and 1.29 on",
         since: Some(v(1, 14, 0)),
-        issues: &["kubernetes/kubernetes#124334", "kubernetes/kubernetes#71276", "kubernetes/kubernetes#32727"],
+        issues: &[
+            "kubernetes/kubernetes#124334",
+            "kubernetes/kubernetes#71276",
+            "kubernetes/kubernetes#32727",
+        ],
         acts: &[
             heals("driver-recovers", "none: the detach of the first node ends"),
             harms("strip-va-finalizer", "the first node stays attached and nobody knows"),
@@ -46,11 +50,14 @@ pub const ROWS: &[Mechanism] = &[
         affects: "Kubernetes 1.14 to 1.36",
         since: Some(v(1, 14, 0)),
         fix: Fix::By(Behaviour::NoMountAssumedAtAttach),
-        issues: &["kubernetes/kubernetes#117042", "kubernetes/kubernetes#141385", "kubernetes/kubernetes#52036"],
+        issues: &[
+            "kubernetes/kubernetes#117042",
+            "kubernetes/kubernetes#141385",
+            "kubernetes/kubernetes#52036",
+        ],
         acts: &[heals("touch-node", "none"), heals("wait", "none")],
         advice: "Any update of the Node object will do, even of a label: each makes the controller read the whole list \
                  of volumes in use.",
-        ..BLANK
     },
     Mechanism {
         name: "stale-attach-error-fails-first-look",
@@ -64,7 +71,10 @@ pub const ROWS: &[Mechanism] = &[
         recognised: "An attach fails by an error whose time lies before its start: an echo.",
         affects: "all releases with CSI",
         issues: &["kubernetes-sigs/aws-ebs-csi-driver#292"],
-        acts: &[heals("wait", "none"), heals("touch-va", "none: it only saves the attacher's back-off")],
+        acts: &[
+            heals("wait", "none"),
+            heals("touch-va", "none: it only saves the attacher's back-off"),
+        ],
         ..BLANK
     },
     Mechanism {
@@ -107,7 +117,11 @@ pub const ROWS: &[Mechanism] = &[
         evidence: "The first error of a new pod already says durationBeforeRetry 2m2s.",
         recognised: "The back-off of an operation begins above 500 ms although its last failure is long past.",
         affects: "all releases; up to 1.14 attach and detach share the timer",
-        issues: &["kubernetes/kubernetes#116886", "kubernetes/kubernetes#75209", "kubernetes/kubernetes#41307"],
+        issues: &[
+            "kubernetes/kubernetes#116886",
+            "kubernetes/kubernetes#75209",
+            "kubernetes/kubernetes#41307",
+        ],
         acts: &[heals("wait", "none"), heals("restart-controller", "none")],
         ..BLANK
     },
@@ -143,7 +157,11 @@ pub const ROWS: &[Mechanism] = &[
         affects: "Kubernetes 1.15 to about 1.18.2 on Azure scale sets",
         since: Some(v(1, 15, 0)),
         fix: Fix::Kubernetes(&[v(1, 19, 0)]),
-        issues: &["kubernetes/kubernetes#90749", "kubernetes/kubernetes#90762", "kubernetes/kubernetes#81266"],
+        issues: &[
+            "kubernetes/kubernetes#90749",
+            "kubernetes/kubernetes#90762",
+            "kubernetes/kubernetes#81266",
+        ],
         advice: "Detach the disk in the portal.",
         acts: &[vain("delete-pod-same-node", "the ghost node stays")],
         ..BLANK
