@@ -10,9 +10,18 @@ use serde::Serialize;
 
 use crate::time::Time;
 
+pub mod audit;
+pub mod event;
 pub mod kind;
+pub mod klog;
+pub mod object;
+pub mod party;
+pub mod reading;
+pub mod table;
+pub mod text;
 
 pub use kind::Kind;
+pub use reading::{FactError, ReadOptions, print, read};
 
 /// A name shared by many facts: a unique volume name, a node, `namespace/pod`, a `VolumeAttachment`.
 pub type Name = Arc<str>;
@@ -139,6 +148,32 @@ pub struct Fact {
     pub detail: Detail,
 }
 
+impl Fact {
+    /// A fact that names nothing yet, at line 0 of source 0.
+    #[must_use]
+    pub fn new(kind: Kind, party: Party, at: Time) -> Fact {
+        Fact {
+            source: SourceId(0),
+            line: 0,
+            at,
+            party,
+            kind,
+            volume: None,
+            pv: None,
+            node: None,
+            pod: None,
+            uid: None,
+            attachment: None,
+            error: None,
+            version: None,
+            text: Box::default(),
+            repeat: None,
+            call: None,
+            detail: Detail::None,
+        }
+    }
+}
+
 /// A run of equal lines folded into one fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeat {
@@ -193,6 +228,8 @@ pub enum Detail {
     Pv(Box<PvDetail>),
     /// A claim and the PV it is bound to.
     Pvc {
+        /// `namespace/name` of the claim.
+        claim: Name,
         /// `spec.volumeName`, empty while unbound.
         pv: Option<Name>,
         /// Storage class binding is pending, phase text.
@@ -202,6 +239,8 @@ pub enum Detail {
     CsiNode(Vec<(Name, Name, Option<u32>)>),
     /// A `CSIDriver`.
     CsiDriver {
+        /// The driver's name.
+        driver: Name,
         /// `spec.attachRequired`, true where absent.
         attach_required: bool,
     },
@@ -231,6 +270,11 @@ pub enum Detail {
     Names(Vec<Name>),
     /// `mounted_flag_set`: the flag.
     Flag(bool),
+    /// `kubelet_sync_loop`: `ADD`, `UPDATE`, `DELETE`, `REMOVE`, `RECONCILE`, or a runtime event's type.
+    SyncLoop {
+        /// See above.
+        verb: Name,
+    },
     /// A call of the CSI driver, as the attacher logs it.
     Grpc {
         /// `ControllerPublishVolume`, …

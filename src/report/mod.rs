@@ -13,9 +13,9 @@ use crate::fact::Party;
 use crate::time::Time;
 
 pub mod json;
-mod remedy;
+pub(crate) mod remedy;
 pub mod terminal;
-mod text;
+pub(crate) mod text;
 
 #[cfg(test)]
 mod example;

@@ -12,7 +12,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("delete-pod-other-node", "move the pod to another node"),
     (
         "delete-pod-same-node",
-        "delete the pod (it comes back to the same node)",
+        "delete the pod, which comes back to the same node",
     ),
     ("delete-va", "delete the VolumeAttachment"),
     ("driver-recovers", "the driver recovers"),
@@ -43,6 +43,12 @@ pub fn phrase(action: &str) -> String {
         Some(("without", behaviour)) => format!("run without {behaviour}"),
         _ => action.into_owned(),
     }
+}
+
+/// Whether the report contract knows an action of this name.
+#[cfg(test)]
+pub fn is_known(action: &str) -> bool {
+    PHRASES.iter().any(|(name, _)| *name == action)
 }
 
 /// The action with what is known of its time and risk: `restart kube-controller-manager (1 s, no risk)`.

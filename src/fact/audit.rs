@@ -1,0 +1,375 @@
+//! An audit event to the fact that it is: one API write of one party.
+//!
+//! In: an event of `audit.k8s.io` as JSON, any level, any stage. Out: at most one fact with its [`Call`]. Bodies stay
+//! raw until the event turns out to matter. Levels without bodies give the same fact with less in it (`body: false`).
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::time::Time;
+
+use super::object::{
+    self, Any, AttachmentObject, CsiDriverObject, CsiNodeObject, EventObject, NodeObject, PodObject, PvObject,
+    PvcObject,
+};
+use super::text::{Names, telling};
+use super::{Call, Detail, Fact, Kind, NodeDetail, PodDetail, event, party};
+
+/// An audit event, bodies unread.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditEvent<'a> {
+    #[serde(borrow, default, rename = "auditID")]
+    audit_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    stage: Cow<'a, str>,
+    #[serde(borrow, default, rename = "requestURI")]
+    request_uri: Cow<'a, str>,
+    #[serde(borrow, default)]
+    verb: Cow<'a, str>,
+    #[serde(borrow, default)]
+    user: User<'a>,
+    #[serde(borrow)]
+    impersonated_user: Option<User<'a>>,
+    #[serde(borrow, default)]
+    user_agent: Cow<'a, str>,
+    #[serde(borrow)]
+    object_ref: Option<ObjectRef<'a>>,
+    #[serde(borrow)]
+    response_status: Option<Status<'a>>,
+    #[serde(borrow)]
+    request_object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response_object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    request_received_timestamp: Cow<'a, str>,
+    #[serde(borrow, default)]
+    stage_timestamp: Cow<'a, str>,
+}
+
+#[derive(Default, Deserialize)]
+struct User<'a> {
+    #[serde(borrow, default)]
+    username: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct ObjectRef<'a> {
+    #[serde(borrow, default)]
+    resource: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    subresource: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Status<'a> {
+    #[serde(borrow, default)]
+    message: Cow<'a, str>,
+    #[serde(default)]
+    code: u16,
+}
+
+/// What one audit event gave.
+#[derive(Debug)]
+pub enum Heard {
+    /// A fact; beside it the event's ID and whether its stage is final, for joining stages.
+    Fact(Box<Fact>, Box<str>, bool),
+    /// A request that is no part of the story; its time, as a sign that the server lived.
+    Irrelevant(Option<Time>),
+    /// It could not be read as an audit event.
+    Broken,
+}
+
+/// Reads one audit event.
+pub fn read(raw: &str, names: &mut Names) -> Heard {
+    let Ok(event) = serde_json::from_str::<AuditEvent<'_>>(raw) else {
+        return Heard::Broken;
+    };
+    let answered = Time::parse(&event.stage_timestamp);
+    let Some(kind) = event.kind() else {
+        return Heard::Irrelevant(answered);
+    };
+    let Some(at) = answered else { return Heard::Broken };
+    let last = matches!(event.stage.as_ref(), "ResponseComplete" | "Panic" | "");
+    match event.fact(kind, at, names) {
+        Some(fact) => Heard::Fact(Box::new(fact), event.audit_id.as_ref().into(), last),
+        None => Heard::Irrelevant(answered),
+    }
+}
+
+impl AuditEvent<'_> {
+    /// Which write it is; `None` for reads and for what is no part of the story.
+    fn kind(&self) -> Option<Kind> {
+        let object = self.object_ref.as_ref()?;
+        let verb = self.verb.as_ref();
+        if !matches!(verb, "create" | "update" | "patch" | "delete" | "deletecollection") {
+            return None;
+        }
+        let (create, delete) = (verb == "create", verb == "delete");
+        Some(match (object.resource.as_ref(), object.subresource.as_ref()) {
+            ("nodes", "status") => Kind::NodeStatusPatched,
+            ("nodes", "") if create => Kind::NodeCreated,
+            ("nodes", "") if delete => Kind::NodeDeleted,
+            ("nodes", "") => Kind::NodePatched,
+            ("pods", "binding") => Kind::PodBound,
+            ("pods", "eviction") => Kind::PodEvicted,
+            ("pods", "status") => Kind::PodStatusPatched,
+            ("pods", "") if create => Kind::PodCreated,
+            ("pods", "") if delete => Kind::PodDeleted,
+            ("pods", "") => Kind::PodPatched,
+            ("volumeattachments", "status") => Kind::VaStatusPatched,
+            ("volumeattachments", "") if create => Kind::VaApiCreated,
+            ("volumeattachments", "") if delete => Kind::VaApiDeleted,
+            ("volumeattachments", "") if verb == "deletecollection" => Kind::VaCollectionDeleted,
+            ("volumeattachments", "") => Kind::VaPatched,
+            ("persistentvolumes", _) if delete => Kind::PvDeleted,
+            ("persistentvolumes", _) => Kind::PvWritten,
+            ("persistentvolumeclaims", _) if delete => Kind::PvcDeleted,
+            ("persistentvolumeclaims", _) => Kind::PvcWritten,
+            ("csinodes", _) if delete => Kind::CsinodeDeleted,
+            ("csinodes", _) => Kind::CsinodeWritten,
+            ("csidrivers", _) if delete => Kind::CsidriverDeleted,
+            ("csidrivers", _) => Kind::CsidriverWritten,
+            ("leases", _) => Kind::LeaseWritten,
+            ("events", _) if !delete => Kind::EventRecorded,
+            _ => return None,
+        })
+    }
+
+    /// The fact; `None` for events about other objects and leases of other programs.
+    fn fact(&self, kind: Kind, at: Time, names: &mut Names) -> Option<Fact> {
+        let user = self.impersonated_user.as_ref().unwrap_or(&self.user).username.as_ref();
+        let agent = self.user_agent.split(' ').next().unwrap_or("");
+        let mut fact = Fact::new(kind, party::of_user(user, agent, names), at);
+        fact.call = Some(Box::new(self.call(user, agent, at, names)));
+        fact = self.written(fact, names)?;
+        let refused = fact.call.as_ref().is_some_and(|call| !call.ok());
+        if refused {
+            let message = self.response_status.as_ref().map(|status| status.message.as_ref());
+            fact.error = message
+                .filter(|message| !message.is_empty())
+                .map(Into::into)
+                .or(fact.error);
+        }
+        if fact.version.is_none() && !refused {
+            let written = body::<Any>(self.response_object).map(|object| object.metadata.resource_version);
+            fact.version = written.and_then(|version| names.get(&version));
+        }
+        fact.text = telling(&self.summary(user));
+        Some(fact)
+    }
+
+    fn call(&self, user: &str, agent: &str, at: Time, names: &mut Names) -> Call {
+        Call {
+            user: names.always(user),
+            agent: names.always(agent),
+            verb: names.always(&self.verb),
+            code: self.response_status.as_ref().map_or(0, |status| status.code),
+            received: Time::parse(&self.request_received_timestamp).unwrap_or(at),
+            answered: at,
+            body: self.verb == "delete" || self.request_object.is_some() || self.response_object.is_some(),
+        }
+    }
+
+    /// One line that tells the request: verb, path, answer, the request's own body.
+    fn summary(&self, user: &str) -> String {
+        let code = self.response_status.as_ref().map_or(0, |status| status.code);
+        let path = self.request_uri.split('?').next().unwrap_or("");
+        let asked = self.request_object.map_or("", RawValue::get);
+        format!("{user} {} {path} {code} {asked}", self.verb)
+    }
+
+    /// The whole object: the answer where it holds one, else a request that holds one.
+    fn object<T: for<'de> Deserialize<'de>>(&self, kind: &str) -> Option<T> {
+        let holds = |raw: &&RawValue| body::<Any>(Some(*raw)).is_some_and(|object| object.kind == kind);
+        let raw = self
+            .response_object
+            .filter(holds)
+            .or_else(|| self.request_object.filter(holds))?;
+        serde_json::from_str(raw.get()).ok()
+    }
+
+    /// Name and namespace as the request addresses them, or as the created object has them.
+    fn name(&self) -> (String, String) {
+        let object = self.object_ref.as_ref();
+        let addressed = object.map_or("", |object| object.name.as_ref());
+        let namespace = object.map_or("", |object| object.namespace.as_ref()).to_owned();
+        if !addressed.is_empty() {
+            return (namespace, addressed.to_owned());
+        }
+        let made = body::<Any>(self.response_object)
+            .or_else(|| body::<Any>(self.request_object))
+            .unwrap_or_default();
+        (namespace, made.metadata.name)
+    }
+
+    /// Fills in what was written.
+    fn written(&self, fact: Fact, names: &mut Names) -> Option<Fact> {
+        let (namespace, name) = self.name();
+        let mut fact = match fact.kind {
+            Kind::NodeCreated | Kind::NodePatched | Kind::NodeStatusPatched => self.node(fact, names),
+            Kind::VaApiCreated | Kind::VaPatched | Kind::VaStatusPatched | Kind::VaApiDeleted => {
+                self.attachment(fact, names)
+            }
+            Kind::PodCreated | Kind::PodPatched | Kind::PodStatusPatched => match self.object::<PodObject>("Pod") {
+                Some(pod) => object::pod(fact, &pod, names),
+                None => fact,
+            },
+            Kind::PodBound => self.binding(fact, names),
+            Kind::PodDeleted | Kind::PodEvicted => self.pod_deletion(fact, names),
+            Kind::PvWritten => match self.object::<PvObject>("PersistentVolume") {
+                Some(pv) => object::pv(fact, &pv, names),
+                None => fact,
+            },
+            Kind::PvcWritten | Kind::PvcDeleted => {
+                let mut pvc = self.object::<PvcObject>("PersistentVolumeClaim").unwrap_or_default();
+                (pvc.metadata.namespace, pvc.metadata.name) = (namespace.clone(), name.clone());
+                object::pvc(fact, &pvc, names)
+            }
+            Kind::CsinodeWritten => match self.object::<CsiNodeObject>("CSINode") {
+                Some(node) => object::csi_node(fact, &node, names),
+                None => fact,
+            },
+            Kind::CsidriverWritten | Kind::CsidriverDeleted => {
+                let mut driver = self.object::<CsiDriverObject>("CSIDriver").unwrap_or_default();
+                driver.metadata.name.clone_from(&name);
+                object::csi_driver(fact, &driver, names)
+            }
+            Kind::EventRecorded => event::object(fact, &self.event()?, names)?,
+            Kind::LeaseWritten if !is_telling_lease(&namespace, &name) => return None,
+            _ => fact,
+        };
+        match self.object_ref.as_ref().map_or("", |object| object.resource.as_ref()) {
+            "nodes" | "csinodes" => fact.node = names.get(&name),
+            "leases" if namespace == "kube-node-lease" => fact.node = names.get(&name),
+            "pods" => fact.pod = names.get(&format!("{namespace}/{name}")),
+            "volumeattachments" => fact.attachment = names.get(&name),
+            "persistentvolumes" if fact.volume.is_none() => {
+                fact.volume = names.get(&name);
+                fact.pv = names.get(&name);
+            }
+            _ => {}
+        }
+        Some(fact)
+    }
+
+    /// A node write: the node after it from the answer, what it asks for from the request.
+    fn node(&self, fact: Fact, names: &mut Names) -> Fact {
+        let patch = body::<Value>(self.request_object).map(|asked| object::node_patch(&asked, names));
+        let refused = fact.call.as_ref().is_some_and(|call| !call.ok());
+        let after = body::<Any>(self.response_object).filter(|object| object.kind == "Node" && !refused);
+        let mut fact = match after.and_then(|_| body::<NodeObject>(self.response_object)) {
+            Some(node) => object::node(fact, &node, names),
+            None => Fact {
+                detail: Detail::Node(Box::default()),
+                ..fact
+            },
+        };
+        if let Detail::Node(detail) = &mut fact.detail {
+            **detail = NodeDetail {
+                patch,
+                ..std::mem::take(detail.as_mut())
+            };
+        }
+        fact
+    }
+
+    /// A write of a `VolumeAttachment`.
+    fn attachment(&self, fact: Fact, names: &mut Names) -> Fact {
+        let mut fact = match self.object::<AttachmentObject>("VolumeAttachment") {
+            Some(va) => object::attachment(fact, &va, names),
+            None => Fact {
+                detail: Detail::Attachment(Box::default()),
+                ..fact
+            },
+        };
+        let patches = matches!(fact.kind, Kind::VaPatched) && self.verb != "delete";
+        if let (Detail::Attachment(detail), Some(asked)) = (&mut fact.detail, body::<Value>(self.request_object)) {
+            detail.strips_finalizer = patches && object::strips_finalizer(&asked);
+        }
+        fact
+    }
+
+    /// A binding: the pod's node is the binding's target.
+    fn binding(&self, mut fact: Fact, names: &mut Names) -> Fact {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Binding {
+            metadata: object::Meta,
+            target: object::Reference,
+        }
+        let binding = body::<Binding>(self.request_object).unwrap_or_default();
+        fact.uid = names.get(&binding.metadata.uid);
+        fact.node = names.get(&binding.target.name);
+        let detail = PodDetail {
+            uid: fact.uid.clone(),
+            node: fact.node.clone(),
+            ..PodDetail::default()
+        };
+        Fact {
+            detail: Detail::Pod(Box::new(detail)),
+            ..fact
+        }
+    }
+
+    /// A pod's deletion or eviction: the grace asked for; the pod as it was where the answer holds it.
+    fn pod_deletion(&self, fact: Fact, names: &mut Names) -> Fact {
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct Options {
+            grace_period_seconds: Option<i64>,
+            preconditions: Option<object::Meta>,
+            delete_options: Option<Box<Options>>,
+        }
+        let mut fact = match self.object::<PodObject>("Pod") {
+            Some(pod) => object::pod(fact, &pod, names),
+            None => Fact {
+                detail: Detail::Pod(Box::default()),
+                ..fact
+            },
+        };
+        let asked = body::<Options>(self.request_object).unwrap_or_default();
+        let asked = asked.delete_options.map_or(
+            Options {
+                delete_options: None,
+                ..asked
+            },
+            |inner| *inner,
+        );
+        let uid = asked
+            .preconditions
+            .as_ref()
+            .and_then(|conditions| names.get(&conditions.uid));
+        fact.uid = fact.uid.or_else(|| uid.clone());
+        if let Detail::Pod(detail) = &mut fact.detail {
+            detail.grace = asked.grace_period_seconds;
+            detail.uid = detail.uid.take().or(uid);
+        }
+        fact
+    }
+
+    /// The event that was created or patched. A patch holds only what it changes: it is no statement by itself.
+    fn event(&self) -> Option<EventObject> {
+        body::<EventObject>(self.response_object)
+            .filter(|event| !event.involved_object.name.is_empty())
+            .or_else(|| body::<EventObject>(self.request_object))
+            .filter(|event| !event.involved_object.name.is_empty())
+    }
+}
+
+/// A body, read as `T`; `None` where there is none or it is of another shape.
+fn body<T: for<'de> Deserialize<'de>>(raw: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// Leases that tell who lives: those of nodes, of the controller manager and of attachers.
+fn is_telling_lease(namespace: &str, name: &str) -> bool {
+    namespace == "kube-node-lease" || name == "kube-controller-manager" || name.starts_with("external-attacher")
+}

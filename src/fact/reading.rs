@@ -1,0 +1,404 @@
+//! Paths to a [`Reading`]: every source opened, every record asked what it states, nothing lost on the way.
+//!
+//! In: what a person hands in. Out: the sources with their accounts (`lines = used + irrelevant + not_understood`) and
+//! all facts in the order of source and line. Repeating chatter is folded here, the stages of an API request joined.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::bundle::{self, BundleError, Entry, Limits};
+use crate::record::{self, Body, Context, Record, Zone};
+use crate::time::{Span, Time};
+
+use super::klog::Said;
+use super::text::{Names, after, telling};
+use super::{Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party};
+
+/// How long a source may be silent and still count as alive.
+const SILENCE: Span = Span::secs(15);
+/// How many lines that were not understood are kept for people to look at.
+const PUZZLING_KEPT: usize = 50;
+
+/// What reading depends on.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// Fold lines that repeat every pass of the reconciler into one fact with a [`Repeat`].
+    pub fold: bool,
+    /// Limits on what is opened.
+    pub limits: Limits,
+    /// Year of klog headers, against all else.
+    pub year: Option<i16>,
+    /// Zone of klog headers, against all else.
+    pub zone: Option<Zone>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> ReadOptions {
+        ReadOptions {
+            fold: true,
+            limits: Limits::default(),
+            year: None,
+            zone: None,
+        }
+    }
+}
+
+/// Why nothing could be read.
+#[derive(Debug)]
+pub enum FactError {
+    /// A path could not be opened or read.
+    Bundle(BundleError),
+}
+
+impl std::fmt::Display for FactError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FactError::Bundle(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FactError {}
+
+impl From<BundleError> for FactError {
+    fn from(error: BundleError) -> FactError {
+        FactError::Bundle(error)
+    }
+}
+
+/// Reads all sources in the paths.
+///
+/// # Errors
+/// A path that cannot be opened, or that fails while it is read.
+pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading, FactError> {
+    let first = pass(paths, options, None)?;
+    let unsure = first.reading.sources.iter().any(|source| source.assumed.is_some());
+    // A date that only a later source tells places the klog lines of the earlier ones.
+    match first.near.filter(|_| unsure) {
+        Some(near) => Ok(pass(paths, options, Some(near))?.finish()),
+        None => Ok(first.finish()),
+    }
+}
+
+/// Writes facts as JSON, one a line (`report-contract`, Facts).
+///
+/// # Errors
+/// What writing fails with.
+pub fn print(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
+    for fact in &reading.facts {
+        let path = usize::try_from(fact.source.0)
+            .ok()
+            .and_then(|at| reading.sources.get(at))
+            .map_or("", |source| &source.path);
+        serde_json::to_writer(&mut *out, &FactLine::new(path, fact))?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+impl<'a> FactLine<'a> {
+    /// The line that shows a fact of the source at `path`.
+    #[must_use]
+    pub fn new(path: &'a str, fact: &'a Fact) -> FactLine<'a> {
+        FactLine {
+            source: path,
+            line: fact.line,
+            at: fact.at,
+            party: fact.party.to_string(),
+            kind: fact.kind.name(),
+            volume: fact.volume.as_deref(),
+            node: fact.node.as_deref(),
+            pod: fact.pod.as_deref(),
+            attachment: fact.attachment.as_deref(),
+            error: fact.error.as_deref(),
+            version: fact.version.as_deref(),
+        }
+    }
+}
+
+/// One walk over all sources.
+fn pass(paths: &[PathBuf], options: &ReadOptions, near: Option<Time>) -> Result<Reader, FactError> {
+    let mut reader = Reader {
+        near,
+        ..Reader::default()
+    };
+    let walk = bundle::walk(paths, &options.limits, &mut |entry| {
+        reader.source(entry, options)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for (path, why) in walk.skipped {
+        reader.reading.sources.push(Source {
+            path,
+            format: "unknown",
+            notes: vec![why],
+            ..Source::default()
+        });
+    }
+    Ok(reader)
+}
+
+/// What grows while sources are read.
+#[derive(Default)]
+struct Reader {
+    reading: Reading,
+    names: Names,
+    /// A moment with a full date, from any source.
+    near: Option<Time>,
+    /// Audit events whose answer was not seen yet, by audit ID.
+    unanswered: FxHashMap<Box<str>, Fact>,
+    /// Audit IDs whose answer was seen.
+    answered: FxHashSet<Box<str>>,
+}
+
+impl Reader {
+    /// Reads one source.
+    fn source(&mut self, entry: Entry<'_>, options: &ReadOptions) -> io::Result<()> {
+        let id = SourceId(u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX));
+        let path = entry.path.to_owned();
+        let mut one = OneSource {
+            id,
+            party: party::of_path(&path, &mut self.names),
+            fold: options.fold,
+            source: Source {
+                path: path.clone(),
+                ..Source::default()
+            },
+            alive: Vec::new(),
+            runs: FxHashMap::default(),
+            reader: self,
+            new: Vec::new(),
+        };
+        let context = Context {
+            path: &path,
+            modified: entry.modified,
+            near: one.reader.near,
+            year: options.year,
+            zone: options.zone.as_ref(),
+            limits: &options.limits,
+        };
+        let summary = record::records(entry.bytes, &context, &mut |record| one.record(record))?;
+        let near = summary.near;
+        let source = one.finish(summary);
+        self.reading.sources.push(source);
+        self.near = self.near.or(near);
+        Ok(())
+    }
+
+    /// Sorts, and gives facts without a time of their own the end of the window.
+    fn finish(mut self) -> Reading {
+        let mut waiting: Vec<Fact> = self.unanswered.into_values().collect();
+        waiting.sort_by_key(|fact| (fact.source, fact.line));
+        self.reading.facts.extend(waiting);
+        let mut order: Vec<usize> = (0..self.reading.sources.len()).collect();
+        order.sort_by(|a, b| path_of(&self.reading, *a).cmp(path_of(&self.reading, *b)));
+        let mut place = vec![SourceId(0); order.len()];
+        for (new, old) in order.iter().enumerate() {
+            if let (Some(slot), Ok(new)) = (place.get_mut(*old), u32::try_from(new)) {
+                *slot = SourceId(new);
+            }
+        }
+        let end = end_of_window(&self.reading);
+        for fact in &mut self.reading.facts {
+            let old = usize::try_from(fact.source.0).unwrap_or(usize::MAX);
+            fact.source = place.get(old).copied().unwrap_or(fact.source);
+            if fact.at == Time::MAX {
+                fact.at = end;
+            }
+        }
+        self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
+        self.reading.sources.sort_by(|a, b| a.path.cmp(&b.path));
+        self.reading
+    }
+}
+
+fn path_of(reading: &Reading, index: usize) -> &str {
+    reading.sources.get(index).map_or("", |source| &source.path)
+}
+
+/// The last moment that any source tells of.
+fn end_of_window(reading: &Reading) -> Time {
+    let facts = reading.facts.iter().map(|fact| fact.at).filter(|at| *at != Time::MAX);
+    let alive = reading
+        .sources
+        .iter()
+        .filter_map(|source| source.alive.last())
+        .map(|(_, end)| *end);
+    facts.chain(alive).max().unwrap_or_default()
+}
+
+/// What grows while one source is read.
+struct OneSource<'r> {
+    id: SourceId,
+    party: Option<Party>,
+    fold: bool,
+    source: Source,
+    alive: Vec<(Time, Time)>,
+    /// Runs of repeating lines that no other fact has broken: the fact that stands for each.
+    runs: FxHashMap<(Kind, Option<Name>, Option<Name>), usize>,
+    reader: &'r mut Reader,
+    new: Vec<Fact>,
+}
+
+impl OneSource<'_> {
+    fn record(&mut self, record: &Record<'_>) {
+        if self.party.is_none() {
+            self.party = party::of_outer(&record.outer, &mut self.reader.names);
+        }
+        let said = match &record.body {
+            Body::Klog(line) => {
+                self.lives(line.at);
+                klog::read(line, self.party.as_ref(), &mut self.reader.names, &mut self.new)
+            }
+            Body::Audit(raw) => self.audit(raw, record.line),
+            Body::Object(value) => {
+                object::dumped(value, &mut self.reader.names, &mut self.new);
+                if self.new.is_empty() {
+                    Said::Irrelevant
+                } else {
+                    Said::Facts
+                }
+            }
+            Body::Text(text) => {
+                self.new.extend(release(text, &mut self.reader.names));
+                if self.new.is_empty() {
+                    Said::Irrelevant
+                } else {
+                    Said::Facts
+                }
+            }
+        };
+        match said {
+            Said::Facts => self.source.used += u64::from(record.lines),
+            Said::Irrelevant => {}
+            Said::Puzzling => self.puzzled(record),
+        }
+        self.keep(record.line);
+    }
+
+    fn puzzled(&mut self, record: &Record<'_>) {
+        self.source.not_understood += u64::from(record.lines);
+        if self.source.puzzling.len() < PUZZLING_KEPT {
+            let text = match &record.body {
+                Body::Klog(line) => line.text,
+                Body::Audit(text) | Body::Text(text) => text,
+                Body::Object(_) => "",
+            };
+            self.source.puzzling.push((record.line, telling(text).into()));
+        }
+    }
+
+    /// Joins the stages of one request: the answer stands for all. An event that was seen already (the same log twice)
+    /// is not told again.
+    fn audit(&mut self, raw: &str, line: u32) -> Said {
+        match audit::read(raw, &mut self.reader.names) {
+            audit::Heard::Broken => Said::Puzzling,
+            audit::Heard::Irrelevant(at) => {
+                if let Some(at) = at {
+                    self.lives(at);
+                }
+                Said::Irrelevant
+            }
+            audit::Heard::Fact(mut fact, id, last) => {
+                self.lives(fact.at);
+                (fact.source, fact.line) = (self.id, line);
+                if !last {
+                    if !self.reader.answered.contains(&id) {
+                        self.reader.unanswered.insert(id, *fact);
+                    }
+                    return Said::Facts;
+                }
+                self.reader.unanswered.remove(&id);
+                if id.is_empty() || self.reader.answered.insert(id) {
+                    self.new.push(*fact);
+                }
+                Said::Facts
+            }
+        }
+    }
+
+    /// Notes that the writer of this source lived at that moment.
+    fn lives(&mut self, at: Time) {
+        match self.alive.last_mut() {
+            Some((from, to)) if at + SILENCE >= *from && at <= *to + SILENCE => {
+                *from = (*from).min(at);
+                *to = (*to).max(at);
+            }
+            _ => self.alive.push((at, at)),
+        }
+    }
+
+    /// Moves the new facts to the others, folding repeating ones.
+    fn keep(&mut self, line: u32) {
+        for mut fact in std::mem::take(&mut self.new) {
+            (fact.source, fact.line) = (self.id, line);
+            let chatter = matches!(fact.kind, Kind::AttachTouched | Kind::DetachBlockedMounted);
+            if !chatter {
+                self.runs.clear();
+                self.reader.reading.facts.push(fact);
+                continue;
+            }
+            let cell = (fact.kind, fact.volume.clone(), fact.node.clone());
+            let run = self
+                .runs
+                .get(&cell)
+                .and_then(|at| self.reader.reading.facts.get_mut(*at));
+            match run {
+                Some(first) if self.fold => {
+                    let count = first.repeat.map_or(1, |repeat| repeat.count);
+                    first.repeat = Some(Repeat {
+                        count: count + 1,
+                        last_line: line,
+                        last_at: fact.at,
+                    });
+                }
+                _ => {
+                    self.runs.insert(cell, self.reader.reading.facts.len());
+                    self.reader.reading.facts.push(fact);
+                }
+            }
+        }
+    }
+
+    /// Closes the account of the source.
+    fn finish(self, summary: record::Summary) -> Source {
+        let mut alive = self.alive;
+        alive.sort_unstable();
+        let mut spans: Vec<(Time, Time)> = Vec::new();
+        for (from, to) in alive {
+            match spans.last_mut() {
+                Some((_, end)) if from <= *end + SILENCE => *end = (*end).max(to),
+                _ => spans.push((from, to)),
+            }
+        }
+        let mut source = self.source;
+        source.used = source.used.min(summary.lines);
+        source.not_understood = source.not_understood.min(summary.lines - source.used);
+        let version_only = summary.format == "text" && source.used > 0 && summary.lines < 10;
+        Source {
+            format: if version_only { "version" } else { summary.format },
+            party: self.party,
+            because: summary.because,
+            bytes: summary.bytes,
+            lines: summary.lines,
+            irrelevant: summary.lines - source.used - source.not_understood,
+            alive: spans,
+            assumed: summary.assumed,
+            zone: summary.zone,
+            notes: summary.notes,
+            ..source
+        }
+    }
+}
+
+/// The server's release out of a line of `kubectl version`.
+fn release(text: &str, names: &mut Names) -> Option<Fact> {
+    let rest = text.trim().strip_prefix("Server Version:")?.trim();
+    let version = after(rest, "GitVersion:\"", &['"']).unwrap_or(rest);
+    let mut fact = Fact::new(Kind::ReleaseSeen, Party::ApiServer, Time::MAX);
+    fact.version = names.get(version);
+    fact.text = telling(text);
+    Some(fact)
+}
