@@ -11,7 +11,10 @@ pub mod diagnose;
 pub mod fact;
 pub mod graph;
 pub mod model;
+pub mod pipeline;
 pub mod record;
 pub mod replay;
 pub mod report;
 pub mod time;
+
+pub use pipeline::{Case, Options, analyze};

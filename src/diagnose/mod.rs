@@ -1,3 +1,261 @@
-//! (skeleton)
+//! A run to its findings: where the states parted for good, where data was at risk, and who merely waits.
+//!
+//! In: a replayed run. Out: [`Findings`]. The verdict comes out of the replay: the model is asked along the run whether
+//! the states would come to agree if it were left alone ([`outlook`]); where they would not, the story is read off the
+//! steps ([`story`]) and the catalogue names it ([`name`]). Knows no output format but the report's types ([`tell`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::cast::{Node, Volume};
+use crate::model::world::World;
+use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
+use crate::time::{Span, Time};
 
 pub mod catalogue;
+pub mod coverage;
+pub mod name;
+pub mod outlook;
+pub mod safety;
+pub mod story;
+pub mod tell;
+pub mod waits;
+
+use outlook::{Broken, Outlook};
+use story::Story;
+use waits::Waiting;
+
+/// A wish may stay unmet that long before anybody asks why.
+const PATIENCE: Span = Span::secs(12);
+
+/// What a divergence means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Harm {
+    /// It does not come back by itself.
+    Stuck,
+    /// Data was at risk.
+    Unsafe,
+}
+
+/// One divergence.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Where.
+    pub cell: Cell,
+    /// What it means.
+    pub harm: Harm,
+    /// Its name in the catalogue.
+    pub mechanism: &'static str,
+    /// Operation, trigger, symptom and what lies between.
+    pub story: Story,
+    /// From when on.
+    pub since: Time,
+    /// When the states agreed again.
+    pub until: Option<Time>,
+}
+
+/// All that a run tells.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Divergences in causal order.
+    pub divergences: Vec<Finding>,
+    /// Waits.
+    pub waits: Vec<Waiting>,
+}
+
+/// Reads a run.
+#[must_use]
+pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
+    let suspects = suspects(run);
+    let prospects = look_ahead(script, run, &suspects);
+    let exclusive = |volume: Volume| end.is_exclusive(volume);
+    let mut divergences = Vec::new();
+    for (volume, looks) in &prospects {
+        divergences.extend(dead(script, run, end, *volume, looks));
+    }
+    for breach in safety::breaches(run, script.lives, &exclusive) {
+        add_breach(run, end, breach, &mut divergences);
+    }
+    divergences.sort_by_key(|finding| (finding.since, finding.cell));
+    let waits = waits::of(script, run, &divergences);
+    Findings { divergences, waits }
+}
+
+/// Volumes about which the model has to be asked: their states differ at the end, a wish stayed unmet for long, or a
+/// step was taken that no party's rules mend.
+fn suspects(run: &Run) -> BTreeSet<Volume> {
+    let mut suspects = BTreeSet::new();
+    for (cell, track) in &run.track {
+        if track.last().is_some_and(|(_, state)| !state.agrees()) || waited_long(run, track) {
+            suspects.insert(cell.0);
+        }
+    }
+    for step in &run.steps {
+        let odd = matches!(
+            step.deed,
+            Deed::DetachRefused
+                | Deed::DetachSkipped
+                | Deed::ReportForgotten
+                | Deed::ReportPatchEmpty
+                | Deed::ReportEdited
+                | Deed::VaDeletedByHand
+                | Deed::VaStripped
+                | Deed::SyncSkipped
+        );
+        if odd {
+            suspects.extend(step.volume);
+        }
+    }
+    suspects
+}
+
+/// Whether a wish on this pair stayed unmet for longer than the machinery needs.
+fn waited_long(run: &Run, track: &[(StepId, crate::model::world::CellState)]) -> bool {
+    let at = |id: StepId| run.steps.get(id as usize).map_or(Time::MIN, |step| step.at);
+    let mut since: Option<Time> = None;
+    for (id, state) in track {
+        match (state.wished && !state.mounted, since) {
+            (true, None) => since = Some(at(*id)),
+            (false, Some(from)) => {
+                if at(*id) - from > PATIENCE {
+                    return true;
+                }
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    let end = run.steps.last().map_or(Time::MIN, |step| step.at);
+    since.is_some_and(|from| end - from > PATIENCE)
+}
+
+/// The model's outlook after every step that moved one of the suspects.
+fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeMap<Volume, Vec<(StepId, Outlook)>> {
+    let mut moved: BTreeMap<StepId, BTreeSet<Volume>> = BTreeMap::new();
+    for (cell, track) in run.track.iter().filter(|(cell, _)| suspects.contains(&cell.0)) {
+        for (id, _) in track {
+            moved.entry(*id).or_default().insert(cell.0);
+        }
+    }
+    for (index, step) in run.steps.iter().enumerate() {
+        let broad = step.volume.is_none() && matches!(step.deed, Deed::ControllerStarted | Deed::ControllerStopped);
+        let late = matches!(step.deed, Deed::VaAttachError | Deed::VaDetachError | Deed::DetachFailed | Deed::AttachFailed | Deed::SyncSkipped);
+        let id = StepId::try_from(index).unwrap_or(StepId::MAX);
+        if broad {
+            moved.entry(id).or_default().extend(suspects.iter().copied());
+        } else if late && step.volume.is_some_and(|volume| suspects.contains(&volume)) {
+            moved.entry(id).or_default().extend(step.volume);
+        }
+    }
+    let mut prospects: BTreeMap<Volume, Vec<(StepId, Outlook)>> = BTreeMap::new();
+    let mut replay = Replay::new(*script);
+    let mut last: BTreeMap<Volume, World> = BTreeMap::new();
+    let mut seen = replay.steps();
+    loop {
+        let more = replay.advance();
+        let now = replay.steps();
+        let volumes: BTreeSet<Volume> = (seen..now)
+            .filter_map(|index| moved.get(&StepId::try_from(index).ok()?))
+            .flatten()
+            .copied()
+            .collect();
+        for volume in volumes {
+            let Some(step) = now.checked_sub(1).and_then(|index| StepId::try_from(index).ok()) else { continue };
+            let world = replay.world.only(volume);
+            let looks = prospects.entry(volume).or_default();
+            let outlook = if last.get(&volume).is_some_and(|before| before.same_but_time(&world)) {
+                looks.last().map_or_else(|| outlook::ask(&world), |(_, outlook)| outlook.clone())
+            } else {
+                outlook::ask(&world)
+            };
+            looks.push((step, outlook));
+            last.insert(volume, world);
+        }
+        seen = now;
+        if !more {
+            break;
+        }
+    }
+    prospects
+}
+
+/// A rule that stayed broken from one look on, and until when.
+struct Spell {
+    rule: Broken,
+    cell: Cell,
+    from: StepId,
+    to: StepId,
+}
+
+/// Dead disagreements of one volume.
+fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepId, Outlook)]) -> Vec<Finding> {
+    let mut spells: Vec<Spell> = Vec::new();
+    for (step, outlook) in looks {
+        for (of, node, rule) in &outlook.broken {
+            let cell = (*of, *node);
+            // The same wish in the same place: one spell, even if another rule is broken beside it or between.
+            let open = spells.iter_mut().rev().find(|spell| spell.cell == cell && !agreed_between(run, volume, spell.to, *step));
+            match open {
+                Some(spell) => spell.to = *step,
+                None => spells.push(Spell { rule: *rule, cell, from: *step, to: *step }),
+            }
+        }
+    }
+    let mut found: Vec<Finding> = Vec::new();
+    for spell in spells {
+        let story = story::of(run, spell.cell, spell.rule, spell.from);
+        let mechanism = name::of(run, script.profile, spell.cell, spell.rule, &story);
+        let since = at(run, story.trigger.unwrap_or(story.operation).min(spell.from));
+        let until = agreed_after(run, volume, spell.to, end);
+        if found.iter().any(|other| other.story.operation == story.operation || other.cell.0 == volume && other.mechanism == mechanism && other.until == until) {
+            continue;
+        }
+        found.push(Finding { cell: spell.cell, harm: Harm::Stuck, mechanism, story, since, until });
+    }
+    found
+}
+
+fn at(run: &Run, step: StepId) -> Time {
+    run.steps.get(step as usize).map_or(Time::MIN, |step| step.at)
+}
+
+/// Whether all pairs of a volume agreed at some moment between two steps.
+fn agreed_between(run: &Run, volume: Volume, from: StepId, to: StepId) -> bool {
+    (from + 1..to).any(|step| agrees_at(run, volume, step))
+}
+
+fn agrees_at(run: &Run, volume: Volume, step: StepId) -> bool {
+    let cells = run.track.range((volume, Node(0))..=(volume, Node(u32::MAX)));
+    cells.map(|(cell, _)| run.state_at(*cell, step)).all(|state| state.is_none_or(|state| state.agrees()))
+}
+
+/// When the states of a volume agree again after a step, for the rest of the recording or until somebody wants
+/// something new.
+fn agreed_after(run: &Run, volume: Volume, from: StepId, end: &World) -> Option<Time> {
+    let last = StepId::try_from(run.steps.len()).unwrap_or(StepId::MAX);
+    let orphan = end.driver.attached.iter().any(|pair| pair.0 == volume && !end.board.attachments.contains_key(pair));
+    if orphan && !end.waiting_pods().iter().all(|(_, pair)| pair.0 != volume) {
+        return None;
+    }
+    (from + 1..last).find(|step| agrees_at(run, volume, *step)).map(|step| at(run, step))
+}
+
+/// A breach of safety joins the divergence that it is part of, or stands for itself.
+fn add_breach(run: &Run, end: &World, breach: safety::Breach, found: &mut Vec<Finding>) {
+    let volume = breach.cell.0;
+    let same = found.iter_mut().find(|finding| {
+        let part = finding.story.operation == breach.operation || finding.mechanism == breach.mechanism;
+        let forgotten = breach.mechanism == "uncertain-volume-does-not-block-other-node";
+        finding.cell.0 == volume && (part || forgotten)
+    });
+    if let Some(finding) = same {
+        if finding.mechanism == breach.mechanism {
+            finding.harm = Harm::Unsafe;
+        }
+        return;
+    }
+    let story = story::tell(run, breach.cell, breach.operation, breach.trigger);
+    let since = at(run, breach.operation);
+    let orphan = end.driver.attached.iter().any(|pair| pair.0 == volume && !end.board.attachments.contains_key(pair));
+    let until = if orphan { None } else { agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end) };
+    found.push(Finding { cell: breach.cell, harm: Harm::Unsafe, mechanism: breach.mechanism, story, since, until });
+}

@@ -4,7 +4,7 @@
 
 use super::{Cell, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, Party};
-use crate::graph::cast::Node;
+use crate::graph::cast::{Node, Pod};
 use crate::model::world::board::NodeObject;
 use crate::model::world::node::Stage;
 use crate::time::{Span, Time};
@@ -40,8 +40,25 @@ impl Replay<'_> {
             let step = self.step(deed, Party::Kubelet(fact_node(fact)), (Some(volume), Some(node)), &[id]);
             step.pod = pod;
             step.error.clone_from(&fact.error);
+            self.containers(id, fact, deed, pod);
         }
         self.dirty.push(cell);
+    }
+
+    /// Containers run once the volumes are mounted, and have ended when they are unmounted: told by no object where pod
+    /// status writes are not audited.
+    fn containers(&mut self, id: FactId, fact: &Fact, deed: Deed, pod: Option<Pod>) {
+        let Some(object) = pod.and_then(|pod| self.world.board.pods.get_mut(&pod)) else { return };
+        match deed {
+            Deed::Mounted => object.running = true,
+            Deed::Unmounted => object.running = false,
+            _ => return,
+        }
+        if let (Some(pod), true) = (pod, deed == Deed::Unmounted && object.deleting.is_some() && !object.terminated) {
+            object.terminated = true;
+            self.pod_steps(Deed::PodEnded, id, fact, pod);
+            self.world.deliver_pod(pod);
+        }
     }
 
     fn speaker(&self, fact: &Fact) -> Option<Node> {

@@ -317,7 +317,7 @@ impl Replay<'_> {
     }
 
     /// One step for each of a pod's volumes.
-    fn pod_steps(&mut self, deed: Deed, id: FactId, fact: &Fact, pod: Pod) {
+    pub(super) fn pod_steps(&mut self, deed: Deed, id: FactId, fact: &Fact, pod: Pod) {
         let Some(object) = self.world.board.pods.get(&pod) else { return };
         let (node, volumes) = (object.node, object.volumes.clone());
         for volume in volumes {

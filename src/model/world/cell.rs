@@ -89,7 +89,7 @@ impl CellState {
         let reported = self.reported.unwrap_or(false);
         let attached = self.attachment == Va::Attached;
         if self.wished {
-            self.desired && held && reported && attached
+            self.desired && held && reported && attached && self.to_report != Some(false)
         } else {
             !self.desired && !reported && self.attachment == Va::None && matches!(self.controller, None | Some(Held::Detached))
         }

@@ -90,6 +90,13 @@ impl World {
         world
     }
 
+    /// Whether nothing but the time (and who tries what again when) tells two clusters apart.
+    #[must_use]
+    pub fn same_but_time(&self, other: &World) -> bool {
+        let controllers = |world: &World| world.process.as_ref().map(|process| process.controller.clone());
+        self.board == other.board && self.driver == other.driver && self.machines == other.machines && controllers(self) == controllers(other)
+    }
+
     /// Every pair that anything in this cluster speaks of.
     #[must_use]
     pub fn pairs(&self) -> BTreeSet<Pair> {

@@ -1,0 +1,80 @@
+//! Coverage: can what was read carry a verdict, and what is missing?
+//!
+//! In: the reading, the cast, the lives. Out: whether the machinery's own words were recorded, and the gaps, each with
+//! its consequence and with what would supply it.
+
+use crate::fact::{Kind, Party, Reading};
+use crate::graph::cast::{Cast, Node};
+use crate::replay::Lives;
+use crate::report::Missing;
+
+/// What was recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// Enough to say that all is well.
+    pub carries_clean: bool,
+    /// Anything about attach and detach at all.
+    pub any: bool,
+    /// Gaps.
+    pub missing: Vec<Missing>,
+}
+
+/// Reads the coverage off a reading.
+#[must_use]
+pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
+    let said = |party: &Party| reading.facts.iter().any(|fact| fact.party == *party && fact.call.is_none());
+    let controller = said(&Party::Controller);
+    let bodies = reading.facts.iter().any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body));
+    let kubelets = cast.nodes.len() - without_kubelet(cast, lives).len();
+    let mut missing = Vec::new();
+    if !controller && lives.controller_heard.is_none() {
+        missing.push(gap(
+            "no kube-controller-manager log",
+            "what the controller believed is inferred from its writes",
+            "kubectl logs -n kube-system kube-controller-manager-<node> (and --previous), at -v=4 or more",
+        ));
+    }
+    if !lives.audit {
+        missing.push(gap(
+            "no audit log",
+            "writes to Node objects, VolumeAttachments and pods are inferred from logs",
+            "an audit policy with RequestResponse for nodes/status and volumeattachments",
+        ));
+    } else if !bodies {
+        missing.push(gap(
+            "the audit log has no bodies of node status writes",
+            "what volumesAttached said is inferred",
+            "audit level RequestResponse for nodes/status and volumeattachments",
+        ));
+    }
+    for node in without_kubelet(cast, lives) {
+        let name = cast.node_name(node);
+        missing.push(gap(
+            &format!("no kubelet log for {name}"),
+            &format!("mounts on {name} are inferred"),
+            "journalctl -u kubelet on the node",
+        ));
+    }
+    if !lives.attacher_log && !reading.facts.is_empty() {
+        missing.push(gap(
+            "no external-attacher log",
+            "calls to the driver are known from VolumeAttachments only",
+            "kubectl logs of the csi-attacher container, at -v=5",
+        ));
+    }
+    let words = usize::from(controller) + usize::from(lives.audit && bodies) + usize::from(kubelets > 0);
+    Coverage {
+        carries_clean: words >= 2 && (lives.audit || !lives.controllers.is_empty()),
+        any: !reading.facts.is_empty(),
+        missing,
+    }
+}
+
+fn without_kubelet(cast: &Cast, lives: &Lives) -> Vec<Node> {
+    let all = (0..cast.nodes.len()).filter_map(|index| u32::try_from(index).ok()).map(Node);
+    all.filter(|node| !lives.kubelets.contains_key(node)).collect()
+}
+
+fn gap(what: &str, consequence: &str, supply: &str) -> Missing {
+    Missing { what: what.to_owned(), consequence: consequence.to_owned(), supply: Some(supply.to_owned()) }
+}

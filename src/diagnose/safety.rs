@@ -1,0 +1,128 @@
+//! Safety rules: moments at which data was at risk, whether or not the states came to agree again.
+//!
+//! In: a run. Out: [`Breach`]es: a detach under a mount on a node that lived (S3), an exclusive volume attached to a
+//! second node while the first attachment stands (S2). A node that showed no sign of life any more has no mount left
+//! to cut; an attachment that is already going is the machinery at work.
+
+use super::catalogue;
+use crate::fact::Party;
+use crate::graph::cast::Volume;
+use crate::model::world::{Held, Va};
+use crate::replay::{Cell, Deed, Lives, Run, Step, StepId};
+use crate::time::Span;
+
+/// A safety rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Where.
+    pub cell: Cell,
+    /// The step that broke it, or made it break.
+    pub operation: StepId,
+    /// The step at which harm could be done, where that is another one.
+    pub trigger: Option<StepId>,
+    /// Its name in the catalogue.
+    pub mechanism: &'static str,
+}
+
+/// Every breach in a run, the first of each kind and pair.
+#[must_use]
+pub fn breaches(run: &Run, lives: &Lives, exclusive: &dyn Fn(Volume) -> bool) -> Vec<Breach> {
+    let mut found: Vec<Breach> = Vec::new();
+    for (index, step) in run.steps.iter().enumerate() {
+        let id = StepId::try_from(index).unwrap_or(StepId::MAX);
+        let (Some(volume), Some(node)) = (step.volume, step.node) else { continue };
+        let cell = (volume, node);
+        let breach = match step.deed {
+            Deed::DetachStarted | Deed::DetachForced | Deed::VaDeletedByHand | Deed::VaStripped => under_mount(run, lives, cell, id, step),
+            Deed::VaCreated if exclusive(volume) => second_node(run, cell, id),
+            Deed::VaAttached if exclusive(volume) => both_attached(run, cell, id),
+            _ => None,
+        };
+        if let Some(breach) = breach
+            && !found.iter().any(|other| other.cell.0 == breach.cell.0 && other.mechanism == breach.mechanism && other.operation == breach.operation)
+        {
+            found.push(breach);
+        }
+    }
+    found
+}
+
+/// A detach while the kubelet of a living node still has the volume mounted or staged.
+fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) -> Option<Breach> {
+    let state = run.state_at(cell, id)?;
+    if !state.mounted || !lives.kubelet_lives_after(cell.1, step.at + Span::secs(1)) {
+        return None;
+    }
+    let edited = last(run, cell, id, |step| matches!(step.deed, Deed::InUseEdited | Deed::Mounted | Deed::InUse));
+    let edited = edited.filter(|id| run.steps.get(*id as usize).is_some_and(|step| step.deed == Deed::InUseEdited));
+    let (operation, trigger, mechanism) = match (step.deed, edited) {
+        (Deed::VaDeletedByHand | Deed::VaStripped, _) => (id, None, "va-stripped-or-deleted-by-hand"),
+        (_, Some(edit)) => (edit, Some(id), "in-use-list-overwritten-by-third-party"),
+        (Deed::DetachForced, None) => (id, None, forced_on(run, cell, id)),
+        _ => {
+            // The node said it is no longer in use; only its own later unmount proves that it still was.
+            let late = run.steps.iter().skip(id as usize + 1).find(|later| {
+                later.volume == Some(cell.0) && later.node == Some(cell.1) && matches!(later.deed, Deed::Mounted | Deed::Unmounted | Deed::Dropped | Deed::UnmountFailed)
+            })?;
+            if late.deed == Deed::Mounted {
+                return None;
+            }
+            (id, None, "reconstruct-failure-frees-volume-in-use")
+        }
+    };
+    Some(Breach { cell, operation, trigger, mechanism })
+}
+
+/// What to call a forced detach from a node that lives.
+fn forced_on(run: &Run, cell: Cell, id: StepId) -> &'static str {
+    let life = last(run, cell, id, |step| matches!(step.deed, Deed::NodeNotReady | Deed::NodeReady | Deed::NodeTainted));
+    match life.and_then(|id| run.steps.get(id as usize)).map(|step| step.deed) {
+        Some(Deed::NodeTainted) => "out-of-service-taint-on-live-node",
+        Some(Deed::NodeNotReady) => catalogue::UNKNOWN,
+        _ => "mounted-volume-force-detached-from-healthy-node",
+    }
+}
+
+/// An exclusive volume's second `VolumeAttachment`, while the controller has not yet asked the first to go.
+fn second_node(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
+    let first = others(run, cell, id).find(|other| {
+        let state = run.state_at(*other, id);
+        state.is_some_and(|state| matches!(state.attachment, Va::Attached | Va::Requested) && state.controller == Some(Held::Uncertain))
+    })?;
+    let uncertain = last(run, first, id, |step| matches!(step.deed, Deed::AttachFailed | Deed::DetachFailed | Deed::ControllerStarted));
+    let _ = uncertain;
+    Some(Breach { cell, operation: id, trigger: None, mechanism: "uncertain-volume-does-not-block-other-node" })
+}
+
+/// The back-end attaches an exclusive volume although it never let go of it elsewhere.
+fn both_attached(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
+    let stripped = run.steps.iter().take(id as usize).enumerate().rev().find(|(_, step)| {
+        let elsewhere = step.volume == Some(cell.0) && step.node != Some(cell.1);
+        elsewhere && matches!(step.deed, Deed::VaStripped | Deed::VaGone | Deed::VaAttached)
+    });
+    let (index, step) = stripped?;
+    let operation = StepId::try_from(index).ok()?;
+    (step.deed == Deed::VaStripped).then_some(Breach {
+        cell: (cell.0, step.node.unwrap_or(cell.1)),
+        operation,
+        trigger: Some(id),
+        mechanism: "va-stripped-or-deleted-by-hand",
+    })
+}
+
+fn others(run: &Run, cell: Cell, _id: StepId) -> impl Iterator<Item = Cell> + '_ {
+    run.track.keys().copied().filter(move |other| other.0 == cell.0 && other.1 != cell.1)
+}
+
+/// The last step before `id` on this pair (or its node) that the rule picks.
+fn last(run: &Run, cell: Cell, id: StepId, pick: impl Fn(&Step) -> bool) -> Option<StepId> {
+    let before = run.steps.iter().take(id as usize).enumerate().rev();
+    let mut here = before.filter(|(_, step)| step.node.is_none_or(|node| node == cell.1) && step.volume.is_none_or(|volume| volume == cell.0));
+    here.find(|(_, step)| pick(step)).and_then(|(index, _)| StepId::try_from(index).ok())
+}
+
+/// Whether a party is one of the machinery's own.
+#[must_use]
+pub fn is_stranger(party: &Party) -> bool {
+    matches!(party, Party::User(_) | Party::Unknown)
+}

@@ -1,0 +1,252 @@
+//! Waits: wishes that can't be met yet while every party does what it is meant to do.
+//!
+//! In: a run and its divergences. Out: [`Waiting`]s: for what, since when, until when, who must act. A wait is read off
+//! the rows of states between two steps; a few seconds of it are nobody's business.
+
+use super::Finding;
+use crate::graph::cast::Node;
+use crate::model::profile::Behaviour;
+use crate::model::world::{CellState, Held, Va};
+use crate::replay::{Cell, Deed, Run, Script, StepId};
+use crate::report::WaitKind;
+use crate::time::{Span, Time};
+
+/// Shorter waits that ended are not told.
+const BRIEF: Span = Span::secs(10);
+/// Waits that last at the end of the recording are told from this length on.
+const BRIEF_AT_END: Span = Span::secs(4);
+/// An attachment that nobody attends to for so long has no attacher.
+const UNATTENDED: Span = Span::secs(10);
+/// The timer of a lost node.
+const FORCE_TIMER: Span = Span::secs(360);
+
+/// A timer that has not acted by then is switched off.
+const OVERDUE: Span = Span::secs(390);
+
+/// One wait.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// For what.
+    pub kind: WaitKind,
+    /// Where the wish is.
+    pub cell: Cell,
+    /// Since when.
+    pub since: Time,
+    /// When it was over; `None` while it lasts.
+    pub until: Option<Time>,
+    /// The other node, where one keeps the volume.
+    pub holder: Option<Node>,
+    /// Steps that show it.
+    pub steps: Vec<StepId>,
+    /// When the force-detach timer ends, where it runs.
+    pub ends: Option<Time>,
+}
+
+/// All waits of a run.
+#[must_use]
+pub fn of(script: &Script, run: &Run, divergences: &[Finding]) -> Vec<Waiting> {
+    let mut waits = Vec::new();
+    let end = script.lives.window.1;
+    for (cell, track) in &run.track {
+        let mut spans = Vec::new();
+        for moment in moments(run, *cell, track, end) {
+            if let Some(kind) = classify(script, run, *cell, &moment) {
+                spans.push((moment, kind));
+            }
+        }
+        waits.extend(merge(script, run, *cell, spans, end));
+    }
+    waits.retain(|wait| {
+        let length = wait.until.unwrap_or(end) - wait.since;
+        length >= if wait.until.is_some() { BRIEF } else { BRIEF_AT_END }
+    });
+    waits.retain(|wait| !divergences.iter().any(|finding| explains(finding, wait)));
+    waits.sort_by_key(|wait| (wait.since, wait.cell, wait.kind));
+    waits
+}
+
+/// A wait in a cell that is dead is the divergence's symptom, not a wait of its own.
+fn explains(finding: &Finding, wait: &Waiting) -> bool {
+    let inside = wait.since + BRIEF >= finding.since && finding.until.is_none_or(|until| wait.since <= until);
+    finding.cell == wait.cell && inside && matches!(wait.kind, WaitKind::Other)
+}
+
+/// A stretch of time in which the row of states of a wish stays the same.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    step: StepId,
+    from: Time,
+    to: Time,
+    state: CellState,
+}
+
+/// The stretches in which the pair is wished and not mounted, cut at every step on the volume.
+fn moments(run: &Run, cell: Cell, track: &[(StepId, CellState)], end: Time) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    let Some(first) = track.first().map(|(id, _)| *id) else { return moments };
+    let cuts: Vec<StepId> = (first..StepId::try_from(run.steps.len()).unwrap_or(StepId::MAX))
+        .filter(|id| run.steps.get(*id as usize).is_some_and(|step| step.volume == Some(cell.0) || step.volume.is_none()))
+        .collect();
+    for (index, id) in cuts.iter().enumerate() {
+        let Some(state) = run.state_at(cell, *id).filter(|state| state.wished && !state.mounted) else { continue };
+        let from = run.steps.get(*id as usize).map_or(end, |step| step.at);
+        let to = cuts.get(index + 1).and_then(|next| run.steps.get(*next as usize)).map_or(end, |step| step.at);
+        moments.push(Moment { step: *id, from, to, state });
+    }
+    moments
+}
+
+/// What a wish waits for at such a stretch.
+fn classify(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Option<(WaitKind, Option<Node>)> {
+    let state = &moment.state;
+    if !state.desired || state.controller == Some(Held::Attached) {
+        return None;
+    }
+    match state.attachment {
+        Va::Requested | Va::Attached => Some((on_attacher(run, cell, moment), None)),
+        Va::Detaching => Some((on_detach(run, cell, moment.step), None)),
+        Va::None => on_other_node(script, run, cell, moment),
+    }
+}
+
+/// The attachment exists and is not attached yet: attacher, driver, registration, limit.
+fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
+    let mut attended = false;
+    for (_, step) in back(run, cell, moment.step) {
+        match step.deed {
+            Deed::VaAttachError | Deed::AttacherFails | Deed::AttachFailed if step.error.is_some() => {
+                return of_error(step.error.as_deref().unwrap_or(""), other_holder(run, cell, moment.step).is_some());
+            }
+            Deed::AttacherActs => attended = true,
+            Deed::VaCreated => {
+                let unattended = moment.to - step.at > UNATTENDED && !attended;
+                return if unattended { WaitKind::AttacherDown } else { WaitKind::AttachInProgress };
+            }
+            _ => {}
+        }
+    }
+    WaitKind::AttachInProgress
+}
+
+/// What an attach error says about who must act.
+fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
+    let says = |texts: &[&str]| texts.iter().any(|text| error.contains(text));
+    if says(&["does not contain driver", "csinode", "CSINode", "not found in the list of registered CSI drivers"]) {
+        WaitKind::DriverNotRegistered
+    } else if says(&["ResourceExhausted", "AttachVolumeLimitExceeded", "maximum number of"]) {
+        WaitKind::VolumeLimit
+    } else if says(&["timed out waiting for external-attacher", "timeout for volume"]) {
+        WaitKind::AttacherDown
+    } else if held_elsewhere {
+        WaitKind::DetachInProgress
+    } else {
+        WaitKind::DriverRefuses
+    }
+}
+
+/// The attachment is going: the driver refuses, or is at it.
+fn on_detach(run: &Run, cell: Cell, step: StepId) -> WaitKind {
+    for (_, step) in back(run, cell, step) {
+        match step.deed {
+            Deed::VaDetachError => return WaitKind::DriverRefuses,
+            Deed::VaDeleting | Deed::VaDeletedByHand => return WaitKind::DetachInProgress,
+            _ => {}
+        }
+    }
+    WaitKind::DetachInProgress
+}
+
+/// There is no attachment yet: another node keeps the volume.
+fn on_other_node(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Option<(WaitKind, Option<Node>)> {
+    let (other, state) = other_holder(run, cell, moment.step)?;
+    if state.wished {
+        let lost = node_lost(run, other.1, moment.step);
+        return Some((if lost { WaitKind::NodeNotReady } else { WaitKind::MultiAttach }, Some(other.1)));
+    }
+    let kind = match state.attachment {
+        Va::Detaching => on_detach(run, other, moment.step),
+        _ if state.in_use == Some(true) && node_lost(run, other.1, moment.step) => timer(script, run, other, moment),
+        _ if state.in_use == Some(true) => WaitKind::UnmountPending,
+        _ => WaitKind::MultiAttach,
+    };
+    Some((kind, Some(other.1)))
+}
+
+/// Whether the timer of a lost node runs, or was switched off.
+fn timer(script: &Script, run: &Run, other: Cell, moment: &Moment) -> WaitKind {
+    let wanted_last = back(run, other, moment.step).find(|(_, step)| matches!(step.deed, Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted));
+    let since = wanted_last.map_or(moment.from, |(_, step)| step.at);
+    let overdue = moment.to - since > OVERDUE;
+    let may_be_off = script.profile.has(Behaviour::DisableForceDetachFlag);
+    if overdue && may_be_off { WaitKind::NodeNotReady } else { WaitKind::ForceDetachTimer }
+}
+
+/// The pair that keeps an exclusive volume from this one.
+fn other_holder(run: &Run, cell: Cell, step: StepId) -> Option<(Cell, CellState)> {
+    let cells = run.track.range((cell.0, Node(0))..=(cell.0, Node(u32::MAX)));
+    let others = cells.filter(|(other, _)| **other != cell).filter_map(|(other, _)| Some((*other, run.state_at(*other, step)?)));
+    let mut holding = others.filter(|(_, state)| state.controller == Some(Held::Attached) || state.controller == Some(Held::Uncertain) || state.attachment != Va::None);
+    holding.next()
+}
+
+fn node_lost(run: &Run, node: Node, step: StepId) -> bool {
+    let upto = run.steps.len().min(step as usize + 1);
+    let life = run.steps[..upto].iter().rev().find(|step| {
+        step.node == Some(node) && matches!(step.deed, Deed::NodeNotReady | Deed::NodeReady | Deed::NodeDeleted | Deed::NodeCreated)
+    });
+    life.is_some_and(|step| matches!(step.deed, Deed::NodeNotReady | Deed::NodeDeleted))
+}
+
+/// Steps on a pair, newest first.
+fn back(run: &Run, cell: Cell, last: StepId) -> impl Iterator<Item = (StepId, &crate::replay::Step)> {
+    let upto = run.steps.len().min(last as usize + 1);
+    let steps = run.steps[..upto].iter().enumerate().rev();
+    steps
+        .filter(move |(_, step)| step.volume.is_none_or(|volume| volume == cell.0) && step.node.is_none_or(|node| node == cell.1))
+        .map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
+}
+
+/// Joins neighbouring stretches of one kind.
+fn merge(script: &Script, run: &Run, cell: Cell, spans: Vec<(Moment, (WaitKind, Option<Node>))>, end: Time) -> Vec<Waiting> {
+    let mut waits: Vec<Waiting> = Vec::new();
+    for (moment, (kind, holder)) in spans {
+        match waits.last_mut() {
+            Some(last) if last.kind == kind && last.until.is_some_and(|until| moment.from - until <= Span::secs(1)) => {
+                last.until = Some(moment.to);
+                last.steps.push(moment.step);
+            }
+            _ => waits.push(Waiting {
+                kind,
+                cell,
+                since: moment.from,
+                until: Some(moment.to),
+                holder,
+                steps: vec![moment.step],
+                ends: None,
+            }),
+        }
+    }
+    for wait in &mut waits {
+        if wait.until == Some(end) {
+            wait.until = None;
+        }
+        if wait.kind == WaitKind::ForceDetachTimer {
+            let holder = wait.holder.map(|node| (cell.0, node));
+            wait.ends = holder.and_then(|other| timer_ends(run, other, wait.since));
+        }
+    }
+    let _ = script;
+    waits
+}
+
+/// When the timer ends: six minutes after the controller's process first found the pair unwanted.
+fn timer_ends(run: &Run, other: Cell, since: Time) -> Option<Time> {
+    let begun = run.steps.iter().rev().find(|step| {
+        step.at <= since + Span::secs(1)
+            && step.node.is_none_or(|node| node == other.1)
+            && step.volume.is_none_or(|volume| volume == other.0)
+            && matches!(step.deed, Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted)
+    });
+    begun.map(|step| step.at + FORCE_TIMER)
+}
+

@@ -1,0 +1,183 @@
+//! The whole way: from paths to a report.
+//!
+//! In: paths and options. Out: a [`Report`]. The rooms are called in the order of the data; nothing is decided here but
+//! which release's behaviours are replayed, and the verdict that the findings amount to.
+
+use std::path::PathBuf;
+
+use crate::diagnose::tell::Teller;
+use crate::diagnose::{self, coverage};
+use crate::fact::{self, Fact, FactError, Kind, Party, ReadOptions, Reading};
+use crate::graph::cast::Cast;
+use crate::model::profile::{Profile, Version};
+use crate::replay::{Lives, Replay, Run, Script};
+use crate::report::{self, Clock, Input, Report, Summary, Verdict, Window};
+use crate::time::Time;
+
+/// What a caller may set.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How the paths are read.
+    pub read: ReadOptions,
+    /// Release of Kubernetes, against what the evidence says.
+    pub kubernetes: Option<Version>,
+}
+
+/// Everything up to the replay: what later questions are asked of.
+#[derive(Debug)]
+pub struct Case {
+    /// Facts and sources, on one time axis.
+    pub reading: Reading,
+    /// Their causal order.
+    pub order: Vec<u32>,
+    /// Who is who.
+    pub cast: Cast,
+    /// Who lived when.
+    pub lives: Lives,
+    /// Whose behaviours are replayed, and why.
+    pub release: Release,
+}
+
+/// A release and where it was taken from.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// The release.
+    pub version: Version,
+    /// Where it was told.
+    pub because: String,
+    /// Whether nothing told it.
+    pub assumed: bool,
+}
+
+impl Case {
+    /// Reads the paths and prepares the replay.
+    pub fn open(paths: &[PathBuf], options: &Options) -> Result<Case, FactError> {
+        Ok(Case::of(fact::read(paths, &options.read)?, options))
+    }
+
+    /// Prepares the replay of a reading.
+    #[must_use]
+    pub fn of(mut reading: Reading, options: &Options) -> Case {
+        let order = crate::clock::settle(&mut reading);
+        let cast = Cast::of(&reading.facts);
+        let lives = Lives::of(&reading, &cast);
+        let release = release(&reading, options.kubernetes);
+        Case { reading, order, cast, lives, release }
+    }
+
+    /// What the replay is made of.
+    #[must_use]
+    pub fn script(&self) -> Script<'_> {
+        Script {
+            facts: &self.reading.facts,
+            order: &self.order,
+            cast: &self.cast,
+            lives: &self.lives,
+            profile: Profile::of(self.release.version),
+        }
+    }
+
+    /// Replays, diagnoses, reports.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let script = self.script();
+        let (run, end) = Replay::new(script).run();
+        let findings = diagnose::diagnose(&script, &run, &end);
+        let coverage = coverage::of(&self.reading, &self.cast, &self.lives);
+        let release = self.release.version.to_string();
+        let teller = Teller { reading: &self.reading, cast: &self.cast, run: &run, release: &release };
+        let mut report = Report::new(self.profile());
+        report.divergences = teller.divergences(&findings);
+        report.waits = teller.waits(&findings);
+        report.unexplained = teller.unexplained();
+        report.missing = coverage.missing;
+        report.verdict = match (report.divergences.is_empty(), coverage.carries_clean) {
+            (false, _) => Verdict::Diverged,
+            (true, true) => Verdict::Clean,
+            (true, false) => Verdict::Insufficient,
+        };
+        let (from, to) = self.lives.window;
+        report.window = (to > Time(0)).then_some(Window { from, to });
+        report.summary = self.summary(&run);
+        report.inputs = self.inputs();
+        report
+    }
+
+    fn profile(&self) -> report::Profile {
+        let version = self.release.version;
+        report::Profile {
+            kubernetes: format!("{}.{}", version.major, version.minor),
+            release: (!self.release.assumed).then(|| version.to_string()),
+            because: self.release.because.clone(),
+            assumed: self.release.assumed,
+        }
+    }
+
+    fn summary(&self, run: &Run) -> Summary {
+        let facts = run.considered as u64;
+        let unexplained = run.unexplained.len() as u64;
+        Summary {
+            volumes: self.cast.volumes.len() as u64,
+            nodes: self.cast.nodes.len() as u64,
+            pods: self.cast.pods.iter().filter(|pod| !pod.volumes.is_empty()).count() as u64,
+            facts,
+            explained: facts - unexplained,
+            inferred: run.steps.iter().filter(|step| !step.observed).count() as u64,
+            unexplained,
+        }
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        let inputs = self.reading.sources.iter().map(|source| Input {
+            path: source.path.clone(),
+            kind: source.format.to_owned(),
+            component: source.party.as_ref().map(ToString::to_string),
+            bytes: source.bytes,
+            lines: source.lines,
+            used: source.used,
+            irrelevant: source.irrelevant,
+            not_understood: source.not_understood,
+            clock: Clock { offset_ms: 0.0, bound_ms: None, zone: source.zone.clone() },
+            notes: source.notes.iter().cloned().chain(source.assumed.clone()).collect(),
+        });
+        inputs.collect()
+    }
+}
+
+/// Analyses paths: the main job.
+pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, FactError> {
+    Ok(Case::open(paths, options)?.report())
+}
+
+/// The release whose behaviours apply: as asked, as the controller's start line, its requests or a version file say.
+fn release(reading: &Reading, asked: Option<Version>) -> Release {
+    if let Some(version) = asked {
+        return Release { version, because: "--kubernetes-version".to_owned(), assumed: false };
+    }
+    type Tells = fn(&Fact) -> Option<Version>;
+    let tells: [(Tells, &str); 4] = [
+        (|fact| (fact.kind == Kind::ProcessVersion && fact.party == Party::Controller).then(|| version(fact.version.as_deref())).flatten(), "start line"),
+        (|fact| fact.call.as_ref().filter(|_| fact.party == Party::Controller).and_then(|call| agent(&call.agent)), "userAgent"),
+        (|fact| (fact.kind == Kind::ReleaseSeen).then(|| version(fact.version.as_deref())).flatten(), "version file"),
+        (|fact| (fact.kind == Kind::ProcessVersion).then(|| version(fact.version.as_deref())).flatten(), "start line"),
+    ];
+    for (tell, what) in tells {
+        if let Some((fact, version)) = reading.facts.iter().find_map(|fact| Some((fact, tell(fact)?))) {
+            let path = reading.sources.get(fact.source.0 as usize).map_or("", |source| &source.path);
+            return Release { version, because: format!("{path}:{} {what} {version}", fact.line), assumed: false };
+        }
+    }
+    let version = Version::new(1, 28, 0);
+    Release { version, because: "nothing in the evidence tells the release".to_owned(), assumed: true }
+}
+
+/// `v1.20.2`, also with a vendor's tail, as the version it names.
+fn version(text: Option<&str>) -> Option<Version> {
+    text?.trim_start_matches('v').parse().ok()
+}
+
+/// The release in `kube-controller-manager/v1.20.2`.
+fn agent(agent: &str) -> Option<Version> {
+    let release = agent.split_whitespace().next()?.strip_prefix("kube-controller-manager/")?;
+    version(Some(release))
+}
