@@ -26,5 +26,9 @@ fn main() {
         for (cell, track) in &run.track { for (at, st) in track { if *at == i as u32 { println!("        = {}@{} want={}/{} ctl={:?} list={:?} rep={:?} va={:?} use={:?} mnt={}", short(&cast.info(cell.0).name), cast.node_name(cell.1), st.desired as u8, st.wished as u8, st.controller, st.to_report, st.reported, st.attachment, st.in_use, st.mounted); } } }
     }
     for u in &run.unexplained { let f=&reading.facts[u.fact as usize]; println!("UNEXPLAINED {} {} {}:{} {}", f.at, f.kind.name(), reading.sources[f.source.0 as usize].path, f.line, u.why); }
+    if std::env::args().nth(3).is_some() {
+        let mut r = Replay::new(script); let mut n = 0;
+        loop { let more = r.advance(); if r.steps() != n { n = r.steps(); for v in 0..cast.volumes.len() { let w = r.world.only(adtrace::graph::cast::Volume(v as u32)); let o = adtrace::diagnose::outlook::ask(&w); println!("LOOK {} v{v} settles={:?} broken={:?}", n-1, o.settles.map(|t| (t - w.now).0/1000000), o.broken); } } if !more {break} }
+    }
     let _ = &mut reading;
 }

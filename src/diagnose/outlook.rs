@@ -60,6 +60,10 @@ pub fn ask(world: &World) -> Outlook {
 /// Rules that are broken in a world that has come to rest.
 #[must_use]
 pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
+    if world.process.is_none() {
+        // Between two processes nobody owes anything.
+        return Vec::new();
+    }
     let waits = !world.waiting_pods().is_empty();
     let pairs = world.pairs().into_iter().chain(world.driver.attached.iter().copied());
     let mut found: Vec<(Volume, Node, Broken)> = pairs
@@ -96,12 +100,18 @@ fn broken_wish(state: &CellState, due: bool) -> Option<Broken> {
 /// What is left over where nobody wants the volume, if it is in somebody's way.
 fn broken_rest(world: &World, pair: (Volume, Node), state: &CellState, waits: bool) -> Option<Broken> {
     let unknown = matches!(state.controller, None | Some(Held::Detached));
-    if !waits || !unknown || world.process.is_none() {
+    if !waits || !unknown {
         return None;
     }
     match state.attachment {
         Va::Attached | Va::Requested => Some(Broken::AttachmentForgotten),
-        Va::None if world.driver.attached.contains(&pair) && world.is_exclusive(pair.0) => Some(Broken::BackEndForgotten),
+        Va::None if world.driver.attached.contains(&pair) && keeps_away(world, pair) => Some(Broken::BackEndForgotten),
         _ => None,
     }
+}
+
+/// Whether the back-end's hold on this pair keeps the volume from another node where a pod waits for it.
+fn keeps_away(world: &World, pair: (Volume, Node)) -> bool {
+    let waiting = world.waiting_pods();
+    world.is_exclusive(pair.0) && waiting.iter().any(|(_, other)| other.0 == pair.0 && other.1 != pair.1)
 }

@@ -349,10 +349,17 @@ impl AuditEvent<'_> {
             .and_then(|conditions| names.get(&conditions.uid));
         fact.uid = fact.uid.or_else(|| uid.clone());
         if let Detail::Pod(detail) = &mut fact.detail {
-            detail.grace = asked.grace_period_seconds;
+            detail.grace = asked.grace_period_seconds.or_else(|| self.grace_in_query());
             detail.uid = detail.uid.take().or(uid);
         }
         fact
+    }
+
+    /// `?gracePeriodSeconds=0`, as older clients ask.
+    fn grace_in_query(&self) -> Option<i64> {
+        let (_, query) = self.request_uri.split_once('?')?;
+        let asked = query.split('&').find_map(|pair| pair.strip_prefix("gracePeriodSeconds="))?;
+        asked.parse().ok()
     }
 
     /// The event that was created or patched. A patch holds only what it changes: it is no statement by itself.

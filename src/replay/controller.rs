@@ -243,7 +243,15 @@ impl Replay<'_> {
     }
 
     fn detach_skipped(&mut self, id: FactId, cell: Cell) {
-        if self.world.on_report(cell) && !self.script.profile.has(Behaviour::ReaddToReportOnStatusUpdateFailure) {
+        if self.script.profile.has(Behaviour::ReaddToReportOnStatusUpdateFailure) {
+            if !self.world.on_report(cell) {
+                self.world.put_on_report(cell);
+                self.step(Deed::ReportAdded, Party::Controller, on(cell), &[id]);
+            }
+            self.due(cell.1);
+            return;
+        }
+        if self.world.on_report(cell) {
             self.drop_report(cell, &[id], false);
         }
         self.step(Deed::DetachSkipped, Party::Controller, on(cell), &[id]);

@@ -61,7 +61,7 @@ impl Lives {
             lives.audit |= source.format == "audit";
         }
         lives.kubelets.values_mut().for_each(close_gaps);
-        lives.controllers = controllers(reading, lives.window.1);
+        lives.controllers = controllers(reading);
         lives
     }
 
@@ -104,7 +104,7 @@ fn close_gaps(spans: &mut Vec<(Time, Time)>) {
 
 /// The controller's processes: each lasts from its start to the last line of its log, or to the next process's first
 /// line where both write to one file.
-fn controllers(reading: &Reading, end: Time) -> Vec<Life> {
+fn controllers(reading: &Reading) -> Vec<Life> {
     let mut starts: Vec<(Time, SourceId)> = reading
         .facts
         .iter()
@@ -119,7 +119,6 @@ fn controllers(reading: &Reading, end: Time) -> Vec<Life> {
         let last_line = last_line(reading, *source, next.filter(|(_, other)| other == source).map(|(at, _)| *at));
         let to = match next {
             Some((at, _)) => last_line.min(*at),
-            None if end - last_line > Span::secs(60) => last_line,
             None => Time::MAX,
         };
         lives.push(Life { from: *from, to });

@@ -53,6 +53,11 @@ impl Attacher {
         self.expect_retry(pair, before.saturating_add(1), at + backoff(before));
     }
 
+    /// Forgets every other volume.
+    pub fn keep_only(&mut self, volume: VolumeId) {
+        self.items.retain(|pair, _| pair.0 == volume);
+    }
+
     /// The attachment was handled: its failures are forgotten.
     pub fn forget(&mut self, pair: Pair) {
         self.items.remove(&pair);

@@ -84,6 +84,8 @@ impl World {
         for machine in world.machines.values_mut() {
             machine.volumes.retain(|held, _| *held == volume);
         }
+        world.driver.attached.retain(|pair| pair.0 == volume);
+        world.attacher.keep_only(volume);
         if let Some(process) = world.process.as_mut() {
             process.keep_only(volume);
         }

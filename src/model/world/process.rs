@@ -23,6 +23,8 @@ const PASS: Span = Span::millis(100);
 const PATIENCE: Span = Span::secs(120);
 /// First look of a wait that polls.
 const FIRST_LOOK: Span = Span::millis(500);
+/// Longest pause between two looks.
+const LONGEST_LOOK: Span = Span::secs(7);
 /// What an operation needs for its API calls.
 const CALL: Span = Span::millis(5);
 
@@ -312,7 +314,7 @@ impl Process {
         if let Some(operation) = self.operations.get_mut(&pair) {
             operation.asked = true;
             operation.look = now + if polls { operation.interval } else { CALL };
-            operation.interval = Span(operation.interval.0 * 21 / 20);
+            operation.interval = Span((operation.interval.0 * 21 / 20).min(LONGEST_LOOK.0));
         }
     }
 
