@@ -232,11 +232,16 @@ fn agrees_at(run: &Run, volume: Volume, step: StepId) -> bool {
 /// something new.
 fn agreed_after(run: &Run, volume: Volume, from: StepId, end: &World) -> Option<Time> {
     let last = StepId::try_from(run.steps.len()).unwrap_or(StepId::MAX);
-    let orphan = end.driver.attached.iter().any(|pair| pair.0 == volume && !end.board.attachments.contains_key(pair));
-    if orphan && !end.waiting_pods().iter().all(|(_, pair)| pair.0 != volume) {
+    if orphan(end, volume) {
         return None;
     }
     (from + 1..last).find(|step| agrees_at(run, volume, *step)).map(|step| at(run, step))
+}
+
+/// Whether the back-end holds an exclusive volume where no `VolumeAttachment` says so, when the recording ends.
+fn orphan(end: &World, volume: Volume) -> bool {
+    let forgotten = |pair: &Cell| pair.0 == volume && !end.board.attachments.contains_key(pair);
+    end.is_exclusive(volume) && end.driver.attached.iter().any(forgotten)
 }
 
 /// A breach of safety joins the divergence that it is part of, or stands for itself.
@@ -255,7 +260,6 @@ fn add_breach(run: &Run, end: &World, breach: safety::Breach, found: &mut Vec<Fi
     }
     let story = story::tell(run, breach.cell, breach.operation, breach.trigger);
     let since = at(run, breach.operation);
-    let orphan = end.driver.attached.iter().any(|pair| pair.0 == volume && !end.board.attachments.contains_key(pair));
-    let until = if orphan { None } else { agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end) };
+    let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end);
     found.push(Finding { cell: breach.cell, harm: Harm::Unsafe, mechanism: breach.mechanism, story, since, until });
 }

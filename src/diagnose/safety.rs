@@ -33,17 +33,23 @@ pub fn breaches(run: &Run, lives: &Lives, exclusive: &dyn Fn(Volume) -> bool) ->
         let (Some(volume), Some(node)) = (step.volume, step.node) else { continue };
         let cell = (volume, node);
         let breach = match step.deed {
-            Deed::DetachStarted | Deed::DetachForced | Deed::VaDeletedByHand | Deed::VaStripped => under_mount(run, lives, cell, id, step),
+            Deed::DetachStarted | Deed::DetachForced | Deed::VaDeletedByHand => under_mount(run, lives, cell, id, step),
+            Deed::VaStripped if run.state_at(cell, id).is_some_and(|state| state.mounted) => under_mount(run, lives, cell, id, step),
             Deed::VaCreated if exclusive(volume) => second_node(run, cell, id),
             Deed::VaAttached if exclusive(volume) => both_attached(run, cell, id),
+            Deed::VaStripped if exclusive(volume) => stripped_while_elsewhere(run, cell, id),
             _ => None,
         };
         if let Some(breach) = breach
-            && !found.iter().any(|other| other.cell.0 == breach.cell.0 && other.mechanism == breach.mechanism && other.operation == breach.operation)
+            && !found.iter().any(|other| other.cell.0 == breach.cell.0 && other.mechanism == breach.mechanism)
         {
             found.push(breach);
         }
     }
+    // Where somebody stripped a finalizer, the second attachment before it is part of that story.
+    let stripped: Vec<Volume> =
+        found.iter().filter(|breach| breach.mechanism == "va-stripped-or-deleted-by-hand").map(|breach| breach.cell.0).collect();
+    found.retain(|breach| breach.mechanism != "uncertain-volume-does-not-block-other-node" || !stripped.contains(&breach.cell.0));
     found
 }
 
@@ -85,32 +91,41 @@ fn forced_on(run: &Run, cell: Cell, id: StepId) -> &'static str {
 
 /// An exclusive volume's second `VolumeAttachment`, while the controller has not yet asked the first to go.
 fn second_node(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
-    let first = others(run, cell, id).find(|other| {
+    others(run, cell).find(|other| {
         let state = run.state_at(*other, id);
         state.is_some_and(|state| matches!(state.attachment, Va::Attached | Va::Requested) && state.controller == Some(Held::Uncertain))
     })?;
-    let uncertain = last(run, first, id, |step| matches!(step.deed, Deed::AttachFailed | Deed::DetachFailed | Deed::ControllerStarted));
-    let _ = uncertain;
     Some(Breach { cell, operation: id, trigger: None, mechanism: "uncertain-volume-does-not-block-other-node" })
 }
 
-/// The back-end attaches an exclusive volume although it never let go of it elsewhere.
+/// The back-end attaches an exclusive volume although it has not let go of it elsewhere: the other attachment still says
+/// attached, or its finalizer was stripped before the driver let go.
 fn both_attached(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
-    let stripped = run.steps.iter().take(id as usize).enumerate().rev().find(|(_, step)| {
-        let elsewhere = step.volume == Some(cell.0) && step.node != Some(cell.1);
-        elsewhere && matches!(step.deed, Deed::VaStripped | Deed::VaGone | Deed::VaAttached)
-    });
-    let (index, step) = stripped?;
-    let operation = StepId::try_from(index).ok()?;
-    (step.deed == Deed::VaStripped).then_some(Breach {
-        cell: (cell.0, step.node.unwrap_or(cell.1)),
-        operation,
-        trigger: Some(id),
-        mechanism: "va-stripped-or-deleted-by-hand",
-    })
+    for other in others(run, cell) {
+        let last = last(run, other, id, |step| matches!(step.deed, Deed::VaStripped | Deed::VaGone | Deed::VaAttached))?;
+        match run.steps.get(last as usize).map(|step| step.deed) {
+            Some(Deed::VaStripped) => {
+                return Some(Breach { cell: other, operation: last, trigger: Some(id), mechanism: "va-stripped-or-deleted-by-hand" });
+            }
+            Some(Deed::VaAttached) if run.state_at(other, id).is_some_and(|state| state.attachment != Va::None) => {
+                return Some(Breach { cell, operation: id, trigger: None, mechanism: "uncertain-volume-does-not-block-other-node" });
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
-fn others(run: &Run, cell: Cell, _id: StepId) -> impl Iterator<Item = Cell> + '_ {
+/// A finalizer is stripped while the driver still holds the volume there, and it is attached elsewhere already.
+fn stripped_while_elsewhere(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
+    let state = run.state_at(cell, id.checked_sub(1)?)?;
+    let held = matches!(state.attachment, Va::Attached | Va::Detaching);
+    let mut elsewhere = others(run, cell).filter_map(|other| run.state_at(other, id));
+    let twice = held && elsewhere.any(|state| state.attachment == Va::Attached);
+    twice.then_some(Breach { cell, operation: id, trigger: None, mechanism: "va-stripped-or-deleted-by-hand" })
+}
+
+fn others(run: &Run, cell: Cell) -> impl Iterator<Item = Cell> + '_ {
     run.track.keys().copied().filter(move |other| other.0 == cell.0 && other.1 != cell.1)
 }
 

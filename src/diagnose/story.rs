@@ -5,8 +5,12 @@
 
 use super::outlook::Broken;
 use crate::fact::Party;
-use crate::graph::cast::{Node, Pod, Volume};
+use crate::graph::cast::{Node, Volume};
 use crate::replay::{Cell, Deed, Run, Step, StepId};
+use crate::time::Span;
+
+/// A symptom so soon after the harm is the one that people saw first.
+const SOON: Span = Span::secs(60);
 
 /// The three steps that matter, and those around them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,23 +100,25 @@ fn trigger(run: &Run, cell: Cell, rule: Broken, operation: StepId, dead: StepId)
 /// What somebody noticed: the waiting pod's kubelet first, else the controller that cannot attach.
 fn symptom(run: &Run, cell: Cell, operation: StepId, harmed: StepId) -> Option<StepId> {
     let from = operation.min(harmed);
-    let pods = waiting_pods(run, cell, harmed);
     let here = |step: &Step| step.volume == Some(cell.0) && matches!(step.actor, Party::Kubelet(_));
-    let loud = [Deed::VerifyFailed, Deed::MountFailed, Deed::WaitTimedOut, Deed::NotInUseYet, Deed::UnmountFailed, Deed::WishWaits];
-    for deed in loud {
-        let same_node = on_from(run, harmed).find(|(_, step)| here(step) && step.deed == deed && step.node == Some(cell.1));
-        let found = same_node.or_else(|| on_from(run, harmed).find(|(_, step)| here(step) && step.deed == deed));
-        if let Some((id, _)) = found.filter(|(_, step)| deed != Deed::NotInUseYet || pods.contains(&step.pod)) {
+    // A failed look is the plainest; where the kubelet waits silently, the line that it waits is what there is.
+    let soon = run.steps.get(harmed as usize).map_or(crate::time::Time::MAX, |step| step.at) + SOON;
+    let order: [(&[Deed], bool); 4] = [
+        (&[Deed::VerifyFailed, Deed::MountFailed], true),
+        (&[Deed::WishWaits], false),
+        (&[Deed::VerifyFailed, Deed::MountFailed, Deed::WaitTimedOut], false),
+        (&[Deed::UnmountFailed], false),
+    ];
+    for (deeds, only_soon) in order {
+        let fits = |step: &Step| here(step) && deeds.contains(&step.deed) && (!only_soon || step.at <= soon);
+        let same_node = on_from(run, harmed).find(|(_, step)| fits(step) && step.node == Some(cell.1));
+        let found = same_node.or_else(|| on_from(run, harmed).find(|(_, step)| fits(step)));
+        if let Some((id, _)) = found {
             return Some(id);
         }
     }
     let refused = |step: &Step| step.volume == Some(cell.0) && matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError | Deed::MultiAttach);
     on_from(run, from).find(|(_, step)| refused(step)).map(|(id, _)| id)
-}
-
-fn waiting_pods(run: &Run, cell: Cell, harmed: StepId) -> Vec<Option<Pod>> {
-    let bound = back_from(run, harmed).filter(|(_, step)| step.deed == Deed::PodBound && step.volume == Some(cell.0));
-    bound.map(|(_, step)| step.pod).take(2).collect()
 }
 
 /// The steps worth telling, from a little before the operation to the symptom.

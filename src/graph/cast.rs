@@ -279,10 +279,8 @@ impl Joins {
     fn learn(&mut self, fact: &Fact) {
         match &fact.detail {
             Detail::Pv(detail) => self.learn_pv(fact, detail),
-            Detail::Pvc { pv: Some(pv), .. } => {
-                if let Some(claim) = &fact.pod.clone().or_else(|| fact.volume.clone()) {
-                    self.claim_pv.insert(claim.clone(), pv.clone());
-                }
+            Detail::Pvc { claim, pv: Some(pv), .. } => {
+                self.claim_pv.insert(claim.clone(), pv.clone());
             }
             Detail::Attachment(detail) => {
                 if let Some(pv) = &detail.pv {
@@ -336,7 +334,7 @@ impl Joins {
             if let Some(node) = &detail.node {
                 seen.node = Some(node.clone());
             }
-            for (_, claim) in &detail.claims {
+            for (claim, _) in &detail.claims {
                 if !seen.claims.contains(claim) {
                     seen.claims.push(claim.clone());
                 }

@@ -4,7 +4,7 @@
 
 use super::{Cell, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, Party};
-use crate::graph::cast::{Node, Pod};
+use crate::graph::cast::{Node, Pod, Volume};
 use crate::model::world::board::NodeObject;
 use crate::model::world::node::Stage;
 use crate::time::{Span, Time};
@@ -17,7 +17,7 @@ impl Replay<'_> {
             self.kubelet_started(id, fact, node);
             return;
         }
-        let Some(volume) = self.script.cast.volume(fact) else { return };
+        let Some(volume) = self.script.cast.volume(fact) else { return self.pod_waits(id, fact, node) };
         let cell = (volume, node);
         let pod = self.script.cast.pod(fact);
         let deed = match fact.kind {
@@ -58,6 +58,27 @@ impl Replay<'_> {
             object.terminated = true;
             self.pod_steps(Deed::PodEnded, id, fact, pod);
             self.world.deliver_pod(pod);
+        }
+    }
+
+    /// A line about a pod that waits, without its volumes' names: it waits for those that are not mounted.
+    fn pod_waits(&mut self, id: FactId, fact: &Fact, node: Node) {
+        let deed = match fact.kind {
+            Kind::KubeletWaitVolumes => Deed::WishWaits,
+            Kind::KubeletVolumesTimeout | Kind::KubeletVolumesFailedEvent | Kind::KubeletMountTimeoutPod => Deed::WaitTimedOut,
+            Kind::KubeletSyncFailed if fact.error.as_ref().is_some_and(|error| error.contains("unmounted volumes")) => Deed::WaitTimedOut,
+            _ => return,
+        };
+        let Some(pod) = self.script.cast.pod(fact).or_else(|| self.watch.pod_now.get(fact.pod.as_ref()?).copied()) else { return };
+        let Some(object) = self.world.board.pods.get(&pod) else { return };
+        let unmounted: Vec<Volume> = object.volumes.iter().copied().filter(|volume| !self.world.is_mounted((*volume, node))).collect();
+        for volume in unmounted {
+            if deed == Deed::WishWaits && !self.watch.waits_told.insert((pod, volume)) {
+                continue;
+            }
+            let step = self.step(deed, fact.party.clone(), (Some(volume), Some(node)), &[id]);
+            step.pod = Some(pod);
+            step.error.clone_from(&fact.error);
         }
     }
 

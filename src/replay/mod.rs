@@ -128,6 +128,8 @@ struct Watch {
     lives_now: bool,
     /// Attachments that wait for the attacher, and since when.
     unattended: BTreeMap<Cell, Time>,
+    /// Pods whose waiting for a volume was told once.
+    waits_told: std::collections::BTreeSet<(Pod, Volume)>,
 }
 
 impl<'a> Replay<'a> {
