@@ -5,6 +5,7 @@
 //! the recordings of the real code (`adtrace model verify`) decide whether a rule here is right.
 
 mod ids;
+pub mod kubelet;
 pub mod pending;
 pub mod profile;
 
