@@ -4,6 +4,7 @@
 //! party does. No I/O, no logs, no clock of its own: replay, what-if and the exhaustive search fork states freely, and
 //! the recordings of the real code (`adtrace model verify`) decide whether a rule here is right.
 
+pub mod attacher;
 mod ids;
 pub mod kubelet;
 pub mod pending;
