@@ -300,7 +300,7 @@ table! {
         with "compares attachments with the driver's ListVolumes every minute"
         without "trusts the attachments' status"
 
-    StatusSubresource "attacher_status_subresource" Attacher
+    StatusSubresource "status_subresource" Attacher
         since v(3, 0, 0), picks [], briefly [], origin "", closes [], known Code
         with "writes an attachment's status apart from its finalizer"
         without "takes the finalizer away and writes the status in one go"
@@ -310,7 +310,7 @@ table! {
         with "detaches by the node ID in the VolumeAttachment when the CSINode lacks the driver"
         without "cannot detach when the CSINode lacks the driver"
 
-    ManagedFieldsIgnored "attacher_managed_fields_ignored" Attacher
+    ManagedFieldsIgnored "managed_fields_ignored" Attacher
         since v(3, 4, 0), picks [], briefly [], origin "external-attacher#338", closes [], known Code
         with "an attachment of which only managedFields and errors changed is not worked on again"
         without "its own write of an error may bring the attachment back at once, past the back-off"
