@@ -8,6 +8,7 @@
 //! block devices, resizing, `SELinux` contexts.
 
 pub mod actual;
+pub mod csi;
 pub mod desired;
 pub mod host;
 pub mod operations;
@@ -22,8 +23,19 @@ use std::collections::BTreeMap;
 
 use crate::model::pending::{OpName, Pending};
 use crate::model::{PodId, Profile, VolumeId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use operations::Operation;
+
+/// Pause between populator loops, and between the end of a reconcile pass and the next.
+pub const LOOP: Span = Span::millis(100);
+/// Period of the node status loop (`nodeStatusUpdateFrequency`; 4 % of jitter come on top).
+pub const STATUS_LOOP: Span = Span::secs(10);
+/// An unchanged node status is written this often (`nodeStatusReportFrequency`; late versions vary it by half).
+pub const STATUS_REPORT: Span = Span::secs(300);
+/// Pause between two looks of a pod that waits for its volumes; the first comes at once.
+pub const POD_LOOK: Span = Span::millis(300);
+/// How long a pod waits for its volumes before the pod worker is told of a failure: 2 min 3 s.
+pub const POD_WAIT: Span = Span::secs(123);
 
 /// A device path, numbered by the caller. CSI volumes have the empty one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
