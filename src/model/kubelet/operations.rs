@@ -120,6 +120,30 @@ pub enum Failure {
     EntryGone(Call),
 }
 
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Call::WaitForAttach => "WaitForAttach",
+            Call::MountDevice => "MountDevice",
+            Call::SetUp => "SetUp",
+            Call::TearDown => "TearDown",
+            Call::References => "the look for other mounts",
+            Call::UnmountDevice => "UnmountDevice",
+            Call::DeviceOpened => "the look whether the device is open",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Final => "did nothing",
+            Fault::Uncertain => "may still have its effect",
+            Fault::Transient => "did not begin",
+        })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -127,10 +151,10 @@ impl fmt::Display for Failure {
             Failure::NodeUnreadable => f.write_str("the node could not be read"),
             Failure::NotReportedInUse => f.write_str("no node status lists the volume as in use yet"),
             Failure::NotAttached => f.write_str("the node status does not list the volume as attached"),
-            Failure::Call(call, fault) => write!(f, "{call:?} failed ({fault:?})"),
+            Failure::Call(call, fault) => write!(f, "{call} failed and {fault}"),
             Failure::Referenced => f.write_str("other mounts refer to the staged volume"),
             Failure::DeviceOpen => f.write_str("the device is still open after it was unstaged"),
-            Failure::EntryGone(call) => write!(f, "the volume had left the actual state when {call:?} ended"),
+            Failure::EntryGone(call) => write!(f, "the volume had left the actual state when {call} ended"),
         }
     }
 }
