@@ -66,7 +66,7 @@ struct Told<'m>(Vec<(Slot, Cow<'m, str>)>);
 
 impl Told<'_> {
     fn get(&self, slot: Slot) -> Option<&str> {
-        self.all(slot).next()
+        self.all(slot).find(|text| !text.is_empty())
     }
 
     fn all(&self, slot: Slot) -> impl Iterator<Item = &str> {
@@ -82,8 +82,9 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
     let by_file = source_party.is_none().then(|| party::of_file(line.file)).flatten();
     let speaker = source_party.or(by_file.as_ref());
     let letter = speaker.and_then(speaker_letter);
-    let found = TABLE.find(&line.message, &[Class::Log], letter);
-    let Some(found) = found.or_else(|| TABLE.find_patched(&line.message, letter)) else {
+    let message = statement(line);
+    let found = TABLE.find(message, &[Class::Log], letter);
+    let Some(found) = found.or_else(|| TABLE.find_patched(message, letter)) else {
         return stray(line, speaker, names, out);
     };
     let speaks = speaker
@@ -135,22 +136,33 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
     }
 }
 
+/// What the line states: its message; from 1.31 on, errors that nobody handles have theirs in `err`.
+fn statement<'l>(line: &'l Klog<'_>) -> &'l str {
+    let err = line.pairs.iter().find(|(key, _)| *key == "err");
+    match err {
+        Some((_, err)) if line.message == "Unhandled Error" => err,
+        _ => &line.message,
+    }
+}
+
 /// All that the line tells: the template's slots, then the pairs.
 fn gather<'l>(found: Match<'l>, line: &'l Klog<'_>) -> Told<'l> {
     let mut told = found.slots;
     for (key, value) in &line.pairs {
         match *key {
             "volume" => dump(value, &mut told),
-            "podName" => {
-                let slot = if value.contains('/') { Slot::Pod } else { Slot::Uid };
-                told.push((slot, Cow::Borrowed(value)));
-            }
+            "podName" => {}
             key => {
                 if let Some((_, slot)) = KEYS.iter().find(|(known, _)| *known == key) {
                     told.push((*slot, Cow::Borrowed(value)));
                 }
             }
         }
+    }
+    // The kubelet's `podName` is a uid; what stands beside it is better.
+    if let Some((_, name)) = line.pairs.iter().find(|(key, _)| *key == "podName") {
+        let slot = if name.contains('/') { Slot::Pod } else { Slot::Uid };
+        told.push((slot, Cow::Borrowed(name)));
     }
     Told(told)
 }
@@ -210,7 +222,7 @@ fn named(mut fact: Fact, told: &Told<'_>, line: &Klog<'_>, names: &mut Names) ->
     fact.error = told
         .get(Slot::Err)
         .map(unquoted)
-        .filter(|text| !text.is_empty() && text != "<nil>")
+        .filter(|text| !matches!(text.as_ref(), "" | "<nil>" | "null"))
         .map(Into::into);
     fact.version = told.get(Slot::Version).and_then(|text| names.get(version(text)));
     fact.text = telling(line.text);

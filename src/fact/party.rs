@@ -69,10 +69,9 @@ fn node_in_path(path: &str) -> Option<String> {
     let file = parts.last()?;
     let stem = file.split('.').next().unwrap_or(file);
     for joint in ["kubelet-", "kubelet_"] {
-        if let Some(node) = file
-            .strip_prefix(joint)
-            .map(|rest| rest.strip_suffix(".log").unwrap_or(rest))
-        {
+        // A date behind the dash is the stamp of a rotated file.
+        let node = file.strip_prefix(joint).and_then(|rest| rest.strip_suffix(".log"));
+        if let Some(node) = node.filter(|node| !node.starts_with("20")) {
             return Some(node.to_owned());
         }
     }
