@@ -16,5 +16,6 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod time;
+pub mod verify;
 
 pub use pipeline::{Case, Options, analyze};

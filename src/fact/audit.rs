@@ -15,7 +15,7 @@ use super::object::{
     self, Any, AttachmentObject, CsiDriverObject, CsiNodeObject, EventObject, NodeObject, PodObject, PvObject,
     PvcObject,
 };
-use super::text::{Names, telling};
+use super::text::{Names, after, telling};
 use super::{Call, Detail, Fact, Kind, NodeDetail, PodDetail, event, party};
 
 /// An audit event, bodies unread.
@@ -90,7 +90,7 @@ pub enum Heard {
 /// Reads one audit event.
 pub fn read(raw: &str, names: &mut Names) -> Heard {
     let Ok(event) = serde_json::from_str::<AuditEvent<'_>>(raw) else {
-        return Heard::Broken;
+        return cut_event(raw, names);
     };
     let answered = Time::parse(&event.stage_timestamp);
     let Some(kind) = event.kind() else {
@@ -371,6 +371,74 @@ impl AuditEvent<'_> {
     }
 }
 
+/// An event that was cut or spoilt on its way here, told by the pieces that are left: verb, path, user and times. A
+/// time that is gone counts as the end of the window.
+fn cut_event(raw: &str, names: &mut Names) -> Heard {
+    let piece = |key: &str| after(raw, key, &['"']).unwrap_or("");
+    let mut event = AuditEvent {
+        audit_id: piece("\"auditID\":\"").into(),
+        stage: piece("\"stage\":\"").into(),
+        request_uri: piece("\"requestURI\":\"").into(),
+        verb: piece("\"verb\":\"").into(),
+        user: User {
+            username: piece("\"username\":\"").into(),
+        },
+        impersonated_user: None,
+        user_agent: piece("\"userAgent\":\"").into(),
+        object_ref: None,
+        response_status: None,
+        request_object: None,
+        response_object: None,
+        request_received_timestamp: piece("\"requestReceivedTimestamp\":\"").into(),
+        stage_timestamp: piece("\"stageTimestamp\":\"").into(),
+    };
+    event.object_ref = addressed(&event.request_uri);
+    let code =
+        after(raw, "\"responseStatus\":{\"metadata\":{},\"code\":", &['}', ',']).and_then(|code| code.parse().ok());
+    event.response_status = code.map(|code| Status {
+        message: Cow::Borrowed(""),
+        code,
+    });
+    let Some(kind) = event.kind() else { return Heard::Broken };
+    let stamp = [&event.stage_timestamp, &event.request_received_timestamp]
+        .into_iter()
+        .find_map(|stamp| Time::parse(stamp));
+    let last = event.stage != "RequestReceived";
+    match event.fact(kind, stamp.unwrap_or(Time::MAX), names) {
+        Some(fact) => Heard::Fact(Box::new(fact), event.audit_id.as_ref().into(), last),
+        None => Heard::Broken,
+    }
+}
+
+/// The object that a request's path addresses: `/apis/<group>/<version>/[namespaces/<ns>/]<resource>/<name>[/<sub>]`.
+fn addressed(path: &str) -> Option<ObjectRef<'static>> {
+    let path = path.split('?').next().unwrap_or(path);
+    let mut parts = path.split('/').skip(1);
+    if parts.next()? == "apis" {
+        parts.next();
+    }
+    parts.next();
+    let mut resource = parts.next()?;
+    let mut name = parts.next().unwrap_or("");
+    let mut namespace = "";
+    if let ("namespaces", Some(inner)) = (resource, parts.next()) {
+        namespace = name;
+        resource = inner;
+        name = parts.next().unwrap_or("");
+    }
+    let owned = |text: &str| Cow::Owned(text.to_owned());
+    let subresource = path
+        .rsplit('/')
+        .next()
+        .filter(|last| matches!(*last, "status" | "binding" | "eviction"));
+    Some(ObjectRef {
+        resource: owned(resource),
+        namespace: owned(namespace),
+        name: owned(name),
+        subresource: owned(subresource.unwrap_or("")),
+    })
+}
+
 /// A body, read as `T`; `None` where there is none or it is of another shape.
 fn body<T: for<'de> Deserialize<'de>>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
@@ -379,4 +447,121 @@ fn body<T: for<'de> Deserialize<'de>>(raw: Option<&RawValue>) -> Option<T> {
 /// Leases that tell who lives: those of nodes, of the controller manager and of attachers.
 fn is_telling_lease(namespace: &str, name: &str) -> bool {
     namespace == "kube-node-lease" || name == "kube-controller-manager" || name.starts_with("external-attacher")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Party;
+
+    /// An audit event of that verb and object, with bodies.
+    fn event(stage: &str, user: &str, verb: &str, object: &str, code: u16, asked: &str, answer: &str) -> String {
+        format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"{stage}","requestURI":"/x","verb":"{verb}","user":{{"username":"{user}"}},"userAgent":"kubectl/v1.20.2 (linux)","objectRef":{object},"responseStatus":{{"code":{code},"message":"no"}},"requestObject":{asked},"responseObject":{answer},"requestReceivedTimestamp":"2026-11-25T02:00:00.000001Z","stageTimestamp":"2026-11-25T02:00:00.5Z"}}"#
+        )
+    }
+
+    fn fact(raw: &str) -> Fact {
+        match read(raw, &mut Names::default()) {
+            Heard::Fact(fact, ..) => *fact,
+            other => panic!("{other:?} from {raw}"),
+        }
+    }
+
+    const NODE: &str = r#"{"resource":"nodes","name":"n1","subresource":"status"}"#;
+    const VA: &str = r#"{"resource":"volumeattachments","name":"csi-1"}"#;
+
+    #[test]
+    fn a_status_patch_tells_what_it_asks_for_and_the_node_after_it() {
+        let asked = r#"{"status":{"volumesAttached":null}}"#;
+        let answer =
+            r#"{"kind":"Node","metadata":{"name":"n1","resourceVersion":"7"},"status":{"volumesInUse":["v"]}}"#;
+        let fact = fact(&event(
+            "ResponseComplete",
+            "system:kube-controller-manager",
+            "patch",
+            NODE,
+            200,
+            asked,
+            answer,
+        ));
+        let Detail::Node(node) = &fact.detail else {
+            panic!("{fact:?}")
+        };
+        assert_eq!(
+            (fact.kind, fact.party.clone(), fact.version.as_deref()),
+            (Kind::NodeStatusPatched, Party::Controller, Some("7"))
+        );
+        assert_eq!(node.patch.as_ref().unwrap().attached.as_deref(), Some(&[][..]));
+        assert_eq!(node.in_use.as_deref().map(<[_]>::len), Some(1));
+        assert_eq!(node.attached.as_deref(), Some(&[][..]));
+    }
+
+    #[test]
+    fn a_refused_write_tells_the_refusal_and_no_state() {
+        let answer = r#"{"kind":"Status","message":"no"}"#;
+        let fact = fact(&event(
+            "ResponseComplete",
+            "system:node:n1",
+            "patch",
+            NODE,
+            409,
+            "{}",
+            answer,
+        ));
+        assert!(!fact.call.as_ref().unwrap().ok());
+        assert_eq!(fact.error.as_deref(), Some("no"));
+        assert!(
+            matches!(&fact.detail, Detail::Node(node) if node.attached.is_none() && node.patch.as_ref().is_some_and(|patch| patch.empty))
+        );
+    }
+
+    #[test]
+    fn a_finalizer_patched_away_is_seen_in_every_form_of_patch() {
+        for asked in [
+            r#"{"metadata":{"finalizers":null}}"#,
+            r#"{"metadata":{"finalizers":[]}}"#,
+            r#"[{"op":"remove","path":"/metadata/finalizers"}]"#,
+            r#"{"metadata":{"$deleteFromPrimitiveList/finalizers":["external-attacher/d"]}}"#,
+        ] {
+            let fact = fact(&event("ResponseComplete", "admin", "patch", VA, 200, asked, "null"));
+            assert!(
+                matches!(&fact.detail, Detail::Attachment(va) if va.strips_finalizer),
+                "{asked}"
+            );
+        }
+        let kept = r#"{"metadata":{"finalizers":["external-attacher/d"]}}"#;
+        let fact = fact(&event("ResponseComplete", "admin", "patch", VA, 200, kept, "null"));
+        assert!(matches!(&fact.detail, Detail::Attachment(va) if !va.strips_finalizer));
+    }
+
+    #[test]
+    fn an_event_without_bodies_still_tells_who_did_what() {
+        let raw = event("ResponseComplete", "admin", "patch", VA, 200, "null", "null");
+        let fact = fact(&raw);
+        assert!(!fact.call.as_ref().unwrap().body);
+        assert_eq!(
+            (fact.kind, fact.attachment.as_deref()),
+            (Kind::VaPatched, Some("csi-1"))
+        );
+    }
+
+    #[test]
+    fn a_cut_event_is_told_by_its_pieces() {
+        let raw = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"ResponseComplete","requestURI":"/apis/storage.k8s.io/v1/volumeattachments/csi-9","verb":"delete","user":{"username":"system:serviceaccount:kube-system:attachdetach-controller","uid":"#;
+        let fact = fact(raw);
+        assert_eq!(
+            (fact.kind, fact.party.clone(), fact.attachment.as_deref()),
+            (Kind::VaApiDeleted, Party::Controller, Some("csi-9"))
+        );
+    }
+
+    #[test]
+    fn reads_and_strangers_are_irrelevant() {
+        for object in [VA, r#"{"resource":"secrets","name":"s"}"#] {
+            let raw = event("ResponseComplete", "admin", "get", object, 200, "null", "null");
+            assert!(matches!(read(&raw, &mut Names::default()), Heard::Irrelevant(Some(_))));
+        }
+        assert!(matches!(read("{", &mut Names::default()), Heard::Broken));
+    }
 }

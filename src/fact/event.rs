@@ -9,7 +9,7 @@ use crate::time::Time;
 use super::klog::inner_failure;
 use super::object::EventObject;
 use super::text::{Names, after, harmless};
-use super::{Detail, Fact, Party, party};
+use super::{Detail, Fact, Kind, Party, party};
 
 /// Kinds of objects whose events belong to the story.
 const INVOLVED: [&str; 8] = [
@@ -22,6 +22,9 @@ const INVOLVED: [&str; 8] = [
     "Endpoints",
     "ConfigMap",
 ];
+
+/// Kinds of objects that make and delete pods.
+const MAKERS: [&str; 4] = ["StatefulSet", "ReplicaSet", "DaemonSet", "Job"];
 
 /// The fact that an `Event occurred` line states; `None` for events of other objects.
 pub fn logged(
@@ -101,8 +104,9 @@ pub fn object(mut fact: Fact, event: &EventObject, names: &mut Names) -> Option<
     Some(fact)
 }
 
-/// Fills in what an event tells: its object, its reason, and the names in its message.
-fn about(
+/// Fills in what an event tells: its object, its reason, and the names in its message; `None` for events of objects
+/// that are no part of the story. Events about the making of pods are `pod_controller_event`.
+pub fn about(
     mut fact: Fact,
     kind: &str,
     namespace: &str,
@@ -111,6 +115,19 @@ fn about(
     message: &str,
     names: &mut Names,
 ) -> Option<Fact> {
+    if MAKERS.contains(&kind) && fact.kind == Kind::EventLogged {
+        let pod = made_pod(message)?;
+        fact.kind = Kind::PodControllerEvent;
+        fact.pod = names.get(&format!("{namespace}/{pod}"));
+        fact.uid = None;
+        fact.detail = Detail::Event {
+            reason: names.always(reason),
+            count: 1,
+            first: None,
+            last: None,
+        };
+        return Some(fact);
+    }
     if !INVOLVED.contains(&kind) {
         return None;
     }
@@ -142,4 +159,19 @@ fn about(
         last: None,
     };
     Some(fact)
+}
+
+/// The pod that a controller says it made or deleted: `create Pod web-0 in StatefulSet web successful`,
+/// `Deleted pod: web-0`, `Created pod: web-0`.
+fn made_pod(message: &str) -> Option<&str> {
+    if let Some(pod) = message
+        .strip_prefix("Deleted pod: ")
+        .or_else(|| message.strip_prefix("Created pod: "))
+    {
+        return Some(pod.trim_end());
+    }
+    let rest = message
+        .strip_prefix("create Pod ")
+        .or_else(|| message.strip_prefix("delete Pod "))?;
+    rest.split(' ').next()
 }

@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 
 use crate::record::{Klog, Severity};
-use crate::time::Time;
 
+use super::pasted::attachment_in;
+use super::printed::{list, long_pod, milliseconds, moment, version};
 use super::table::{Class, Match, Slot, TABLE, speaker_letter};
 use super::text::{Names, after, cut, quoted, telling};
 use super::{Detail, Fact, Kind, Name, NodeDetail, NodePatch, Party, event, party};
@@ -65,7 +66,7 @@ struct Told<'m>(Vec<(Slot, Cow<'m, str>)>);
 
 impl Told<'_> {
     fn get(&self, slot: Slot) -> Option<&str> {
-        self.all(slot).next()
+        self.all(slot).find(|text| !text.is_empty())
     }
 
     fn all(&self, slot: Slot) -> impl Iterator<Item = &str> {
@@ -81,12 +82,10 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
     let by_file = source_party.is_none().then(|| party::of_file(line.file)).flatten();
     let speaker = source_party.or(by_file.as_ref());
     let letter = speaker.and_then(speaker_letter);
-    let Some(found) = TABLE.find(&line.message, &[Class::Log], letter) else {
-        return if looks_relevant(line) {
-            Said::Puzzling
-        } else {
-            Said::Irrelevant
-        };
+    let message = statement(line);
+    let found = TABLE.find(message, &[Class::Log], letter);
+    let Some(found) = found.or_else(|| TABLE.find_patched(message, letter)) else {
+        return stray(line, speaker, names, out);
     };
     let speaks = speaker
         .cloned()
@@ -114,8 +113,10 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
                 .flat_map(list)
                 .map(|node| names.always(&node))
                 .collect();
+            let error = multi_attach_words(&line.message);
             out.push(Fact {
                 detail: Detail::Names(nodes),
+                error,
                 ..fact
             });
         }
@@ -125,10 +126,22 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
         Kind::ProcessVersion if fact.version.is_none() => {}
         _ => out.push(fact),
     }
+    for fact in out.iter_mut().skip(before) {
+        enrich(fact, names);
+    }
     if out.len() > before {
         Said::Facts
     } else {
         Said::Irrelevant
+    }
+}
+
+/// What the line states: its message; from 1.31 on, errors that nobody handles have theirs in `err`.
+fn statement<'l>(line: &'l Klog<'_>) -> &'l str {
+    let err = line.pairs.iter().find(|(key, _)| *key == "err");
+    match err {
+        Some((_, err)) if line.message == "Unhandled Error" => err,
+        _ => &line.message,
     }
 }
 
@@ -138,16 +151,18 @@ fn gather<'l>(found: Match<'l>, line: &'l Klog<'_>) -> Told<'l> {
     for (key, value) in &line.pairs {
         match *key {
             "volume" => dump(value, &mut told),
-            "podName" => {
-                let slot = if value.contains('/') { Slot::Pod } else { Slot::Uid };
-                told.push((slot, Cow::Borrowed(value)));
-            }
+            "podName" => {}
             key => {
                 if let Some((_, slot)) = KEYS.iter().find(|(known, _)| *known == key) {
                     told.push((*slot, Cow::Borrowed(value)));
                 }
             }
         }
+    }
+    // The kubelet's `podName` is a uid; what stands beside it is better.
+    if let Some((_, name)) = line.pairs.iter().find(|(key, _)| *key == "podName") {
+        let slot = if name.contains('/') { Slot::Pod } else { Slot::Uid };
+        told.push((slot, Cow::Borrowed(name)));
     }
     Told(told)
 }
@@ -207,7 +222,7 @@ fn named(mut fact: Fact, told: &Told<'_>, line: &Klog<'_>, names: &mut Names) ->
     fact.error = told
         .get(Slot::Err)
         .map(unquoted)
-        .filter(|text| !text.is_empty() && text != "<nil>")
+        .filter(|text| !matches!(text.as_ref(), "" | "<nil>" | "null"))
         .map(Into::into);
     fact.version = told.get(Slot::Version).and_then(|text| names.get(version(text)));
     fact.text = telling(line.text);
@@ -234,56 +249,12 @@ fn pod<'t>(told: &'t Told<'_>) -> (Option<Cow<'t, str>>, Option<&'t str>) {
     }
 }
 
-/// Takes apart how kubelets up to 1.20 name a pod: `name_namespace(uid)`.
-fn long_pod(text: &str) -> Option<(String, &str)> {
-    let (name, rest) = text.split_once('_')?;
-    let (namespace, uid) = rest.split_once('(')?;
-    Some((format!("{namespace}/{name}"), uid.trim_end_matches(')')))
-}
-
-/// A release out of `v1.20.2`, `version.Info{… GitVersion:"v1.20.2" …}` and the like.
-fn version(text: &str) -> &str {
-    after(text, "GitVersion:\"", &['"']).unwrap_or(text)
-}
-
 /// An error's text, the quotes of Go's `%q` taken off.
 fn unquoted(text: &str) -> Cow<'_, str> {
     match quoted(text) {
-        Some((content, rest)) if rest.trim().is_empty() => content,
+        Some((content, rest)) if rest.is_none_or(|rest| rest.trim().is_empty()) => content,
         _ => Cow::Borrowed(text.trim_end()),
     }
-}
-
-/// The names in a printed list: JSON (`["a","b"]`, `[{"name":"a"}]`, `null`), Go (`[a b]`, `[{a path} {b path}]`) or
-/// a bare `a, b`.
-fn list(text: &str) -> Vec<String> {
-    let text = text.trim();
-    if let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(text) {
-        return items
-            .iter()
-            .filter_map(|item| item.as_str().or_else(|| item.get("name")?.as_str()))
-            .map(str::to_owned)
-            .collect();
-    }
-    if text == "null" {
-        return Vec::new();
-    }
-    let inner = text
-        .strip_prefix('[')
-        .map_or(text, |rest| rest.strip_suffix(']').unwrap_or(rest));
-    if let Some(structs) = inner.strip_prefix('{') {
-        let structs = structs.strip_suffix('}').unwrap_or(structs);
-        return structs
-            .split("} {")
-            .map(|item| item.rsplit_once(' ').map_or(item, |(name, _)| name).to_owned())
-            .collect();
-    }
-    let split = |c: char| c == ',' || c.is_whitespace();
-    inner
-        .split(split)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// `status_patched`: the patch's very list, and the list that the line prints after it.
@@ -425,44 +396,6 @@ pub fn inner_failure(text: &str, speaker: &Party, names: &mut Names) -> Failure 
     }
 }
 
-/// A Go time: `2026-11-25 02:15:33.415657779 +0000 UTC m=+16.97`.
-fn moment(text: &str) -> Option<Time> {
-    let mut words = text.split_whitespace();
-    let (date, clock, zone) = (words.next()?, words.next()?, words.next()?);
-    let (hours, minutes) = zone.split_at_checked(3)?;
-    Time::parse(&format!("{date}T{clock}{hours}:{minutes}"))
-}
-
-/// A Go duration in milliseconds: `500ms`, `2s`, `1m4s`, `2m2s`, `1h0m0s`.
-fn milliseconds(text: &str) -> Option<i64> {
-    let mut total = 0.0;
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest.get(..digits)?.parse().ok()?;
-        let unit_end = rest
-            .get(digits..)?
-            .find(|c: char| c.is_ascii_digit())
-            .map_or(rest.len(), |at| at + digits);
-        let scale = match rest.get(digits..unit_end)? {
-            "h" => 3_600_000.0,
-            "m" => 60_000.0,
-            "s" => 1000.0,
-            "ms" => 1.0,
-            "us" | "µs" => 0.001,
-            "ns" => 0.000_001,
-            _ => return None,
-        };
-        total += number * scale;
-        rest = rest.get(unit_end..)?;
-    }
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "a float to integer cast saturates; no wait comes near"
-    )]
-    Some(total.round() as i64)
-}
-
 /// The kubelet's sync loop: one fact a pod. Housekeeping and probes are no facts.
 fn sync_loop(fact: &Fact, told: &Told<'_>, message: &str, names: &mut Names, out: &mut Vec<Fact>) {
     let Some(verb) = sync_verb(message, told.get(Slot::Pleg)) else {
@@ -510,8 +443,32 @@ fn pleg_uid(event: &str) -> Option<&str> {
     after(event, "\"ID\":\"", &['"']).or_else(|| after(event, "{ID:\"", &['"']))
 }
 
-/// Whether a line that fits no template speaks of attach and detach all the same: then somebody should look.
-fn looks_relevant(line: &Klog<'_>) -> bool {
+/// The reason that a Multi-Attach line gives, behind the names.
+fn multi_attach_words(message: &str) -> Option<Box<str>> {
+    let at = message.find("olume is already")?;
+    Some(message.get(at.checked_sub(1)?..)?.trim_end().into())
+}
+
+/// Takes names that the line itself does not tell from its error: what failed inside, the attachment's name, the node
+/// whose kubelet was refused (`User "system:node:…"`).
+fn enrich(fact: &mut Fact, names: &mut Names) {
+    let Some(error) = fact.error.as_deref() else { return };
+    if fact.attachment.is_none() {
+        fact.attachment = attachment_in(error).and_then(|name| names.get(name));
+    }
+    if fact.node.is_none() {
+        fact.node = after(error, "\"system:node:", &['"']).and_then(|node| names.get(node));
+    }
+    if fact.node.is_none() || fact.volume.is_none() {
+        let inner = inner_failure(error, &Party::Unknown, names);
+        fact.node = fact.node.take().or(inner.node);
+        fact.volume = fact.volume.take().or(inner.volume);
+    }
+}
+
+/// A line that fits no template. One of the machinery's own files, or one that names a volume, is told as
+/// `other_relevant` with the names it has; one that only looks relevant is left for people to look at.
+fn stray(line: &Klog<'_>, speaker: Option<&Party>, names: &mut Names, out: &mut Vec<Fact>) -> Said {
     const SIGNS: [&str; 6] = [
         "UniqueName:",
         "AttachVolume.",
@@ -526,7 +483,27 @@ fn looks_relevant(line: &Klog<'_>) -> bool {
         "csi_handler.go",
         "attach_detach_controller.go",
     ];
-    let loud = matches!(line.severity, Severity::Warning | Severity::Error | Severity::Fatal);
     let head = cut(&line.message, 200);
-    SIGNS.iter().any(|sign| head.contains(sign)) || (loud && FILES.contains(&line.file))
+    let signs = SIGNS.iter().any(|sign| head.contains(sign));
+    let loud = !matches!(line.severity, Severity::Info) && FILES.contains(&line.file);
+    if !signs && !loud && !party::is_cloud_file(line.file) {
+        return Said::Irrelevant;
+    }
+    let told = |key: &str| after(head, key, &['"']).filter(|found| !found.is_empty());
+    let mut fact = Fact::new(Kind::OtherRelevant, speaker.cloned().unwrap_or(Party::Unknown), line.at);
+    fact.volume = told("UniqueName: \"")
+        .or_else(|| told("volume \""))
+        .and_then(|name| names.get(name));
+    fact.node = told("node \"").and_then(|name| names.get(name));
+    fact.pod = told("pod \"").and_then(|name| names.get(name));
+    fact.text = telling(line.text);
+    if let (None, Party::Kubelet(node)) = (&fact.node, &fact.party) {
+        fact.node = Some(node.clone()).filter(|node| !node.is_empty());
+    }
+    let named = fact.volume.is_some() || fact.node.is_some();
+    if signs && !named {
+        return Said::Puzzling;
+    }
+    out.push(fact);
+    Said::Facts
 }

@@ -16,6 +16,8 @@ pub mod kind;
 pub mod klog;
 pub mod object;
 pub mod party;
+pub mod pasted;
+pub mod printed;
 pub mod reading;
 pub mod table;
 pub mod text;

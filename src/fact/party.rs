@@ -35,6 +35,12 @@ pub fn of_outer(outer: &Outer<'_>, names: &mut Names) -> Option<Party> {
 pub fn of_name(name: &str, names: &mut Names) -> Option<Party> {
     let lower = name.to_ascii_lowercase();
     let has = |word: &str| lower.contains(word);
+    if ["provisioner", "resizer", "snapshotter", "registrar", "livenessprobe"]
+        .into_iter()
+        .any(has)
+    {
+        return Some(Party::Unknown);
+    }
     if has("kube-controller-manager") || has("controller-manager") {
         Some(Party::Controller)
     } else if has("attacher") {
@@ -63,10 +69,9 @@ fn node_in_path(path: &str) -> Option<String> {
     let file = parts.last()?;
     let stem = file.split('.').next().unwrap_or(file);
     for joint in ["kubelet-", "kubelet_"] {
-        if let Some(node) = file
-            .strip_prefix(joint)
-            .map(|rest| rest.strip_suffix(".log").unwrap_or(rest))
-        {
+        // A date behind the dash is the stamp of a rotated file.
+        let node = file.strip_prefix(joint).and_then(|rest| rest.strip_suffix(".log"));
+        if let Some(node) = node.filter(|node| !node.starts_with("20")) {
             return Some(node.to_owned());
         }
     }
@@ -107,6 +112,22 @@ pub fn of_file(file: &str) -> Option<Party> {
         "schedule_one.go" | "scheduler.go" | "scheduler_binder.go" => Some(Party::Scheduler),
         _ => None,
     }
+}
+
+/// Whether the file belongs to the volume part of an in-tree cloud provider: its lines say what a driver's would.
+#[must_use]
+pub fn is_cloud_file(file: &str) -> bool {
+    matches!(
+        file,
+        "azure_controller_common.go"
+            | "azure_controller_standard.go"
+            | "azure_controller_vmss.go"
+            | "azure_dd.go"
+            | "aws_ebs.go"
+            | "openstack_volumes.go"
+            | "vsphere_volume_util.go"
+            | "gce_disks.go"
+    )
 }
 
 /// The party behind an API request.

@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bundle::{self, BundleError, Entry, Limits};
-use crate::record::{self, Body, Context, Record, Zone};
+use crate::record::{self, Body, Context, Outer, Record, Zone};
 use crate::time::{Span, Time};
 
 use super::klog::Said;
+use super::pasted::Pasted;
 use super::text::{Names, after, telling};
-use super::{Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party};
+use super::{Detail, Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party};
 
 /// How long a source may be silent and still count as alive.
 const SILENCE: Span = Span::secs(15);
@@ -93,10 +94,33 @@ pub fn print(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
             .ok()
             .and_then(|at| reading.sources.get(at))
             .map_or("", |source| &source.path);
-        serde_json::to_writer(&mut *out, &FactLine::new(path, fact))?;
-        out.write_all(b"\n")?;
+        let waited = unmounted(fact);
+        let whole = [None];
+        let volumes: &mut dyn Iterator<Item = Option<&str>> = if waited.is_empty() {
+            &mut whole.into_iter()
+        } else {
+            &mut waited.into_iter().map(Some)
+        };
+        for volume in volumes {
+            let line = FactLine::new(path, fact);
+            serde_json::to_writer(
+                &mut *out,
+                &FactLine {
+                    volume: volume.or(line.volume),
+                    ..line
+                },
+            )?;
+            out.write_all(b"\n")?;
+        }
     }
     Ok(())
+}
+
+/// The pod's own names of volumes that a kubelet still waits for, where nothing better names a volume.
+fn unmounted(fact: &Fact) -> Vec<&str> {
+    let error = fact.error.as_deref().filter(|_| fact.volume.is_none());
+    let list = error.and_then(|error| after(error, "unmounted volumes=[", &[']']));
+    list.map_or_else(Vec::new, |list| list.split_whitespace().collect())
 }
 
 impl<'a> FactLine<'a> {
@@ -170,6 +194,8 @@ impl Reader {
             runs: FxHashMap::default(),
             reader: self,
             new: Vec::new(),
+            pasted: Pasted::default(),
+            nodes: FxHashMap::default(),
         };
         let context = Context {
             path: &path,
@@ -204,8 +230,9 @@ impl Reader {
         for fact in &mut self.reading.facts {
             let old = usize::try_from(fact.source.0).unwrap_or(usize::MAX);
             fact.source = place.get(old).copied().unwrap_or(fact.source);
-            if fact.at == Time::MAX {
-                fact.at = end;
+            // Facts without a time of their own count back from the end of the window.
+            if is_relative(fact.at) {
+                fact.at = end - (Time::MAX - fact.at);
             }
         }
         self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
@@ -214,13 +241,18 @@ impl Reader {
     }
 }
 
+/// Whether a moment is given as an age, counted back from [`Time::MAX`].
+fn is_relative(at: Time) -> bool {
+    at > Time::MAX - Span::secs(5_000_000_000)
+}
+
 fn path_of(reading: &Reading, index: usize) -> &str {
     reading.sources.get(index).map_or("", |source| &source.path)
 }
 
 /// The last moment that any source tells of.
 fn end_of_window(reading: &Reading) -> Time {
-    let facts = reading.facts.iter().map(|fact| fact.at).filter(|at| *at != Time::MAX);
+    let facts = reading.facts.iter().map(|fact| fact.at).filter(|at| !is_relative(*at));
     let alive = reading
         .sources
         .iter()
@@ -240,17 +272,18 @@ struct OneSource<'r> {
     runs: FxHashMap<(Kind, Option<Name>, Option<Name>), usize>,
     reader: &'r mut Reader,
     new: Vec<Fact>,
+    pasted: Pasted,
+    /// Nodes that this source's kubelet lines name, and how often.
+    nodes: FxHashMap<Name, u32>,
 }
 
 impl OneSource<'_> {
     fn record(&mut self, record: &Record<'_>) {
-        if self.party.is_none() {
-            self.party = party::of_outer(&record.outer, &mut self.reader.names);
-        }
+        let party = self.speaker(&record.outer);
         let said = match &record.body {
             Body::Klog(line) => {
                 self.lives(line.at);
-                klog::read(line, self.party.as_ref(), &mut self.reader.names, &mut self.new)
+                klog::read(line, party.as_ref(), &mut self.reader.names, &mut self.new)
             }
             Body::Audit(raw) => self.audit(raw, record.line),
             Body::Object(value) => {
@@ -262,7 +295,7 @@ impl OneSource<'_> {
                 }
             }
             Body::Text(text) => {
-                self.new.extend(release(text, &mut self.reader.names));
+                self.text(text, &record.outer);
                 if self.new.is_empty() {
                     Said::Irrelevant
                 } else {
@@ -275,7 +308,38 @@ impl OneSource<'_> {
             Said::Irrelevant => {}
             Said::Puzzling => self.puzzled(record),
         }
-        self.keep(record.line);
+        self.keep(record.line, record.outer.host);
+    }
+
+    /// Who wrote the record: whom its wrapper names, else whom the path names. The wrapper's host is a kubelet's node
+    /// where the path tells none.
+    fn speaker(&mut self, outer: &Outer<'_>) -> Option<Party> {
+        let from_outer = party::of_outer(outer, &mut self.reader.names);
+        match (from_outer, &self.party) {
+            (Some(Party::Kubelet(_)), Some(Party::Kubelet(node))) if !node.is_empty() => self.party.clone(),
+            (Some(found), _) => Some(found),
+            (None, Some(Party::Kubelet(node))) if node.is_empty() => {
+                Some(Party::Kubelet(self.reader.names.always(outer.host.unwrap_or(""))))
+            }
+            (None, found) => found.clone(),
+        }
+    }
+
+    /// A line that is nothing else.
+    fn text(&mut self, text: &str, outer: &Outer<'_>) {
+        let finalizer = self.pasted.finalizers(text);
+        if let (
+            Some(_),
+            Some(Fact {
+                detail: Detail::Attachment(detail),
+                ..
+            }),
+        ) = (finalizer, self.reader.reading.facts.last_mut())
+        {
+            detail.finalizer = finalizer;
+            return;
+        }
+        self.pasted.line(text, outer, &mut self.reader.names, &mut self.new);
     }
 
     fn puzzled(&mut self, record: &Record<'_>) {
@@ -330,10 +394,24 @@ impl OneSource<'_> {
         }
     }
 
+    /// Gives a kubelet's fact its node: the wrapper's host, where nothing else tells it.
+    fn place(&mut self, fact: &mut Fact, host: Option<&str>) {
+        let Party::Kubelet(node) = &mut fact.party else { return };
+        if let (true, Some(host)) = (node.is_empty(), host) {
+            *node = self.reader.names.always(host);
+        }
+        match (&fact.node, node.is_empty()) {
+            (None, false) => fact.node = Some(node.clone()),
+            (Some(told), true) => *self.nodes.entry(told.clone()).or_default() += 1,
+            _ => {}
+        }
+    }
+
     /// Moves the new facts to the others, folding repeating ones.
-    fn keep(&mut self, line: u32) {
+    fn keep(&mut self, line: u32, host: Option<&str>) {
         for mut fact in std::mem::take(&mut self.new) {
             (fact.source, fact.line) = (self.id, line);
+            self.place(&mut fact, host);
             let chatter = matches!(fact.kind, Kind::AttachTouched | Kind::DetachBlockedMounted);
             if !chatter {
                 self.runs.clear();
@@ -362,8 +440,33 @@ impl OneSource<'_> {
         }
     }
 
+    /// A kubelet that only its own lines name: the node they name most becomes the node of all of them.
+    fn learn_node(&mut self) {
+        let Some((node, _)) = self.nodes.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0))) else {
+            return;
+        };
+        let unnamed = |party: &Party| matches!(party, Party::Kubelet(name) if name.is_empty());
+        for fact in self
+            .reader
+            .reading
+            .facts
+            .iter_mut()
+            .rev()
+            .take_while(|fact| fact.source == self.id)
+        {
+            if unnamed(&fact.party) {
+                fact.party = Party::Kubelet(node.clone());
+                fact.node = fact.node.take().or_else(|| Some(node.clone()));
+            }
+        }
+        if self.party.as_ref().is_some_and(unnamed) {
+            self.party = Some(Party::Kubelet(node.clone()));
+        }
+    }
+
     /// Closes the account of the source.
-    fn finish(self, summary: record::Summary) -> Source {
+    fn finish(mut self, summary: record::Summary) -> Source {
+        self.learn_node();
         let mut alive = self.alive;
         alive.sort_unstable();
         let mut spans: Vec<(Time, Time)> = Vec::new();
@@ -391,14 +494,4 @@ impl OneSource<'_> {
             ..source
         }
     }
-}
-
-/// The server's release out of a line of `kubectl version`.
-fn release(text: &str, names: &mut Names) -> Option<Fact> {
-    let rest = text.trim().strip_prefix("Server Version:")?.trim();
-    let version = after(rest, "GitVersion:\"", &['"']).unwrap_or(rest);
-    let mut fact = Fact::new(Kind::ReleaseSeen, Party::ApiServer, Time::MAX);
-    fact.version = names.get(version);
-    fact.text = telling(text);
-    Some(fact)
 }

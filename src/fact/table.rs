@@ -96,7 +96,7 @@ pub struct Match<'m> {
     /// The row.
     pub row: &'static Row,
     /// Slots and their content, unescaped.
-    pub slots: Vec<(Slot, Cow<'m, str>)>,
+    pub slots: Slots<'m>,
 }
 
 /// All rows, found by the first word of their text.
@@ -134,6 +134,21 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Like [`Table::find`], for a message into which a vendor has put words before `(UniqueName: …)`: without them.
+    #[must_use]
+    pub fn find_patched<'m>(&'static self, message: &'m str, speaker: Option<char>) -> Option<Match<'m>> {
+        let at = memmem::find(message.as_bytes(), b" (UniqueName: ")?;
+        let (head, tail) = message.split_at_checked(at)?;
+        let plain = format!("{}{tail}", head.get(..=head.rfind('"')?)?);
+        let found = self.find(&plain, &[Class::Log], speaker)?;
+        let slots = found
+            .slots
+            .into_iter()
+            .map(|(slot, text)| (slot, Cow::Owned(text.into_owned())))
+            .collect();
+        Some(Match { row: found.row, slots })
     }
 
     /// The row that the message fits, of one of the classes. Where several speakers print it, the row of `speaker` is
@@ -280,34 +295,60 @@ fn slot_at(text: &str) -> Option<(usize, usize, bool, &str)> {
     }
 }
 
+/// How many letters of a template a cut line must have to be taken for it.
+const TELLING_LETTERS: usize = 24;
+
+/// Slots and what stands in them.
+type Slots<'m> = Vec<(Slot, Cow<'m, str>)>;
+
 /// What stands in the slots if the message fits the parts, and whether all parts were there: a line that was cut fits
-/// when two slots are filled. Blanks at the end of a message do not count.
-fn fit<'m>(parts: &[Part], message: &'m str) -> Option<(Vec<(Slot, Cow<'m, str>)>, bool)> {
+/// when two slots or enough letters are there. A name that the cut went through is left out. Blanks at the end of a
+/// message do not count.
+fn fit<'m>(parts: &[Part], message: &'m str) -> Option<(Slots<'m>, bool)> {
     let mut rest = message.trim_end();
     let mut slots = Vec::new();
+    let mut letters_met = 0;
     let mut parts = parts.iter().peekable();
     while let Some(part) = parts.next() {
+        if rest.is_empty() && slots.len() >= 2 {
+            let whole = matches!(part, Part::Bare(_)) && parts.all(|part| matches!(part, Part::Bare(_)));
+            return Some((slots, whole));
+        }
+        let enough = slots.len() >= 2 || letters_met >= TELLING_LETTERS;
         match part {
-            Part::Letters(letters) => rest = strip(rest, letters)?,
-            Part::Quoted(slot) => {
-                let (content, after) = quoted(rest)?;
-                slots.push((*slot, content));
-                rest = after;
-            }
+            Part::Letters(letters) => match strip(rest, letters) {
+                Some(after) => {
+                    letters_met += letters.len();
+                    rest = after;
+                }
+                None if letters.starts_with(rest) && (enough || rest.len() >= TELLING_LETTERS) => {
+                    return Some((slots, false));
+                }
+                None => return None,
+            },
+            Part::Quoted(slot) => match quoted(rest) {
+                Some((content, Some(after))) => {
+                    slots.push((*slot, content));
+                    rest = after;
+                }
+                Some((content, None)) if enough => {
+                    slots.extend((*slot == Slot::Err).then_some((*slot, content)));
+                    return Some((slots, false));
+                }
+                _ => return None,
+            },
             Part::Bare(slot) => {
                 let end = match parts.peek() {
-                    None => rest.len(),
-                    Some(Part::Letters(letters)) => memmem::find(rest.as_bytes(), letters.trim_end().as_bytes())?,
-                    Some(_) => rest.find('"')?,
+                    None => Some(rest.len()),
+                    Some(Part::Letters(letters)) => memmem::find(rest.as_bytes(), letters.trim_end().as_bytes()),
+                    Some(_) => rest.find('"'),
                 };
-                let (content, after) = rest.split_at_checked(end)?;
+                let Some((content, after)) = end.and_then(|end| rest.split_at_checked(end)) else {
+                    return enough.then_some((slots, false));
+                };
                 slots.push((*slot, Cow::Borrowed(content)));
                 rest = after;
             }
-        }
-        if rest.is_empty() && slots.len() >= 2 {
-            let whole = parts.all(|part| matches!(part, Part::Bare(_)));
-            return Some((slots, whole));
         }
     }
     rest.trim_end().is_empty().then_some((slots, true))

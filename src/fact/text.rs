@@ -72,10 +72,10 @@ pub fn telling(text: &str) -> Box<str> {
     harmless(cut(text.trim_end(), TELLING)).into()
 }
 
-/// Takes a Go-quoted string off the front of the text: its content unescaped, and what follows the closing quote.
-/// A text that ends before the quote closes (a cut line) gives what is there. `None` where no quote opens.
+/// Takes a Go-quoted string off the front of the text: its content unescaped, and what follows the closing quote;
+/// `None` for that where the text ends before the quote closes (a cut line). `None` at all where no quote opens.
 #[must_use]
-pub fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
+pub fn quoted(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
     let inner = text.strip_prefix('"')?;
     let bytes = inner.as_bytes();
     let mut at = 0;
@@ -83,11 +83,11 @@ pub fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
         let here = at + found;
         if bytes.get(here) == Some(&b'"') {
             let (content, rest) = inner.split_at(here);
-            return Some((unescape(content), rest.get(1..).unwrap_or("")));
+            return Some((unescape(content), rest.get(1..)));
         }
         at = here + 2;
     }
-    Some((unescape(inner), ""))
+    Some((unescape(inner), None))
 }
 
 /// Undoes Go's escapes; what is no escape stays as it is.
@@ -153,12 +153,12 @@ mod tests {
     #[test]
     fn a_quoted_string_ends_at_its_own_quote() {
         let (content, rest) = quoted(r#""a \"b\" c" and more"#).unwrap();
-        assert_eq!((content.as_ref(), rest), (r#"a "b" c"#, " and more"));
+        assert_eq!((content.as_ref(), rest), (r#"a "b" c"#, Some(" and more")));
     }
 
     #[test]
     fn a_cut_string_gives_what_is_there() {
-        assert_eq!(quoted(r#""pvc-12"#).unwrap().0, "pvc-12");
+        assert_eq!(quoted(r#""pvc-12"#), Some((Cow::Borrowed("pvc-12"), None)));
         assert_eq!(quoted("plain"), None);
     }
 
@@ -174,7 +174,7 @@ mod tests {
             let written = format!("{text:?}{tail}");
             let (content, rest) = quoted(&written).unwrap();
             prop_assert_eq!(content.as_ref(), text.as_str());
-            prop_assert_eq!(rest, tail.as_str());
+            prop_assert_eq!(rest, Some(tail.as_str()));
         }
 
         #[test]

@@ -184,17 +184,18 @@ impl Actual {
     /// Marks a volume attached to a node, and reports it. A pair that is new counts as mounted until a node event says
     /// otherwise; one that was there keeps its mounted flag and its detach time.
     pub fn mark_attached(&mut self, cell: Cell, spec_known: bool, path: PathId) {
-        self.mark(cell, spec_known, path, Attachment::Attached);
+        self.mark(cell, Attachment::Attached, spec_known, path);
         self.report_add(cell);
     }
 
     /// Marks a volume uncertain on a node. The report is left alone, whatever it says; the device path is lost for all
     /// nodes.
     pub fn mark_uncertain(&mut self, cell: Cell, spec_known: bool) {
-        self.mark(cell, spec_known, PathId::NONE, Attachment::Uncertain);
+        self.mark(cell, Attachment::Uncertain, spec_known, PathId::NONE);
     }
 
-    fn mark(&mut self, cell: Cell, spec_known: bool, path: PathId, attachment: Attachment) {
+    /// What both marks do: spec and path are overwritten, for all nodes of the volume; a new pair counts as mounted.
+    pub fn mark(&mut self, cell: Cell, attachment: Attachment, spec_known: bool, path: PathId) {
         let Cell { volume, node } = cell;
         let facts = Facts {
             volume,

@@ -10,9 +10,11 @@
 //! [`outside`] is all that it meets.
 
 pub mod asw;
+pub mod attacher;
 pub mod controller;
 pub mod dsw;
 mod ids;
+pub mod kubelet;
 pub mod operations;
 pub mod outside;
 pub mod pending;

@@ -142,8 +142,16 @@ impl Controller {
     pub(super) fn start_attach(&mut self, cell: Cell, key: Key, now: Time) -> Result<(), StartError> {
         self.pending.start(key, OpName::Attach, now).map_err(StartError::from)?;
         let Cell { volume, node } = cell;
-        let pods = self.desired.get(cell).map(|wanted| wanted.pods.clone()).unwrap_or_default();
-        self.running.push(Running { key, node, task: Task::Attach { volume, pods } });
+        let pods = self
+            .desired
+            .get(cell)
+            .map(|wanted| wanted.pods.clone())
+            .unwrap_or_default();
+        self.running.push(Running {
+            key,
+            node,
+            task: Task::Attach { volume, pods },
+        });
         Ok(())
     }
 

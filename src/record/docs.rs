@@ -6,30 +6,30 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, Context, Outer, Record, Summary};
+use super::{Body, Outer, Record, Summary, element};
+
+/// Whether a source's head looks like documents: worth reading it whole to see.
+#[must_use]
+pub fn promises(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    (start.starts_with(['{', '[']) && !is_line_by_line(start)) || looks_like_yaml(start)
+}
 
 /// Reads the source as documents; `false` where it is none and lines should be tried.
-pub fn read(text: &str, _context: &Context<'_>, summary: &mut Summary, visit: &mut dyn FnMut(&Record<'_>)) -> bool {
-    let body = text.trim_start_matches('\u{feff}');
-    let start = body.trim_start();
+pub fn read(text: &str, summary: &mut Summary, visit: &mut dyn FnMut(&Record<'_>)) -> bool {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with(['{', '[']) && !is_line_by_line(start) {
         return json(text, start, summary, visit);
     }
-    if looks_like_yaml(start) {
-        return yaml(text, summary, visit);
-    }
-    false
+    looks_like_yaml(start) && yaml(text, summary, visit)
 }
 
 /// One JSON value a line: a log, not a document.
 fn is_line_by_line(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
-    text.len() > first.len() + 1 && serde_json::from_str::<&RawValue>(first).is_ok() || is_audit(first)
-}
-
-/// The cheap test for an audit event.
-pub fn is_audit(line: &str) -> bool {
-    line.starts_with('{') && memchr::memmem::find(line.as_bytes(), b"audit.k8s.io/").is_some()
+    text.len() > first.len() + 1 && serde_json::from_str::<&RawValue>(first).is_ok()
+        || element::is_audit(first.as_bytes())
 }
 
 fn line_at(text: &str, part: &str) -> u32 {
@@ -75,7 +75,7 @@ fn document(text: &str, raw: &str, summary: &mut Summary, visit: &mut dyn FnMut(
         return false;
     };
     if listed.api.starts_with("audit.k8s.io/") {
-        "audit".clone_into_format(summary);
+        found("audit", summary);
         if listed.kind == "EventList" {
             listed
                 .items
@@ -92,21 +92,15 @@ fn document(text: &str, raw: &str, summary: &mut Summary, visit: &mut dyn FnMut(
     if listed.kind.is_empty() {
         return false;
     }
-    "objects".clone_into_format(summary);
+    found("objects", summary);
     emit(text, raw, Body::Object(Box::new(value)), visit);
     true
 }
 
-/// Sets a summary's format.
-trait Format {
-    fn clone_into_format(&self, summary: &mut Summary);
-}
-
-impl Format for &'static str {
-    fn clone_into_format(&self, summary: &mut Summary) {
-        summary.format = self;
-        summary.because = "it holds whole documents".to_owned();
-    }
+/// Says what the source is.
+fn found(format: &'static str, summary: &mut Summary) {
+    summary.format = format;
+    "it holds whole documents".clone_into(&mut summary.because);
 }
 
 fn emit(text: &str, raw: &str, body: Body<'_>, visit: &mut dyn FnMut(&Record<'_>)) {
@@ -115,6 +109,7 @@ fn emit(text: &str, raw: &str, body: Body<'_>, visit: &mut dyn FnMut(&Record<'_>
         lines: count(raw) + 1,
         outer: Outer::default(),
         body,
+        raw,
     };
     visit(&record);
 }
@@ -144,13 +139,14 @@ fn yaml(text: &str, summary: &mut Summary, visit: &mut dyn FnMut(&Record<'_>)) -
                 lines,
                 outer: Outer::default(),
                 body: Body::Object(Box::new(value)),
+                raw: part,
             });
             any = true;
         }
         line += count(part);
     }
     if any {
-        "objects".clone_into_format(summary);
+        found("objects", summary);
     }
     any
 }

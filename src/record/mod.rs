@@ -8,10 +8,19 @@ use std::io::{self, Read};
 use crate::bundle::Limits;
 use crate::time::Time;
 
+mod anchor;
+mod body;
+mod cloud_audit;
 mod docs;
+mod element;
+mod join;
 pub mod klog;
-mod lines;
+mod mend;
+mod peel;
+mod source;
+mod stamp;
 pub mod when;
+mod wrap;
 
 pub use when::Zone;
 
@@ -49,27 +58,19 @@ pub struct Summary {
     pub assumed: Option<String>,
     /// A moment with a full date that the source tells, for sources that tell none.
     pub near: Option<Time>,
+    /// The source runs from new to old.
+    pub newest_first: bool,
     /// Over-long lines, bytes that are no UTF-8 and the like.
     pub notes: Vec<String>,
 }
 
-/// Reads one source and hands each of its records to `visit`, in the order of their first lines.
+/// Reads one source and hands each of its records to `visit`, in the order in which they are complete: records of several
+/// lines may come after others that began later.
 ///
 /// # Errors
 /// Only what reading `bytes` fails with: no content is an error.
 pub fn records(bytes: &mut dyn Read, context: &Context<'_>, visit: &mut dyn FnMut(&Record<'_>)) -> io::Result<Summary> {
-    let mut raw = Vec::new();
-    bytes.read_to_end(&mut raw)?;
-    let text = String::from_utf8_lossy(&raw);
-    let mut summary = Summary {
-        bytes: raw.len() as u64,
-        lines: text.lines().count() as u64,
-        ..Summary::default()
-    };
-    if !docs::read(&text, context, &mut summary, visit) {
-        lines::read(&text, context, &mut summary, visit);
-    }
-    Ok(summary)
+    source::read(bytes, context, visit)
 }
 
 /// One log line or object of a source, without wrappers.
@@ -83,6 +84,8 @@ pub struct Record<'a> {
     pub outer: Outer<'a>,
     /// The payload.
     pub body: Body<'a>,
+    /// The payload's text as it stands in the source: for objects, to find the line of a field.
+    pub raw: &'a str,
 }
 
 /// What wrappers (CRI, docker, journald, syslog, shippers) say about a line.

@@ -178,8 +178,9 @@ pub fn offset(text: &str) -> Option<Span> {
     (hours <= 18 && minutes < 60).then(|| Span::secs(sign * (hours * 60 + minutes) * 60))
 }
 
+#[must_use]
 /// Days from 1970-01-01 to a date of the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
+pub fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);

@@ -110,6 +110,11 @@ table! {
         with "unmounts when the pod worker lets the pod's runtime go"
         without "unmounts when the container runtime, asked every 2 s, shows no container"
 
+    KubeletFailedUnmountUncertain "kubelet_failed_unmount_uncertain" Kubelet
+        since v(1, 22, 0), picks [v(1, 21, 9)], briefly [], origin "#100183, #107014", closes [100182], known Run
+        with "a failed unmount or unstage leaves the mount uncertain, the next pod sets it up again"
+        without "after a failed unmount or unstage the volume still counts as mounted, the next pod gets it as it is"
+
     BackoffCheckedBeforeUnreport "backoff_checked_before_unreport" Controller
         since v(1, 23, 0), picks [v(1, 22, 4), v(1, 21, 7)], briefly [], origin "#104526", closes [88565, 72181, 49053], known Run
         with "a volume whose detach backs off stays in the node's report"
@@ -129,6 +134,11 @@ table! {
         since v(1, 24, 0), picks [v(1, 23, 4), v(1, 22, 7)], briefly [], origin "#106853", closes [], known Run
         with "looks at the cached node's volumesAttached first, without back-off"
         without "asks the API each time and backs off when the volume is not there yet"
+
+    KubeletOpenDeviceUncertain "kubelet_open_device_uncertain" Kubelet
+        since v(1, 24, 0), picks [v(1, 23, 4), v(1, 22, 7), v(1, 21, 10)], briefly [], origin "#107789", closes [], known Run
+        with "a device that is still open after it was unstaged counts as uncertain"
+        without "a device that is still open after it was unstaged counts as staged"
 
     NodeStatusPatchPerNode "node_status_patch_per_node" Controller
         since v(1, 24, 0), picks [v(1, 23, 5), v(1, 22, 8), v(1, 21, 12)], briefly [], origin "#108167", closes [107973], known Run
@@ -180,6 +190,21 @@ table! {
         with "takes what is on disk into the actual state at start, as uncertain, and mounts again without a verification"
         without "looks at the disk once after the desired state is filled"
 
+    KubeletForgetsVanishedPods "kubelet_forgets_vanished_pods" Kubelet
+        since v(1, 28, 0), picks [], briefly [], origin "#116833", closes [116831], known Run
+        with "the populator forgets pods that are gone, whatever they left"
+        without "the populator remembers a pod that was processed again after its volumes had gone"
+
+    KubeletReconstructsEveryPod "kubelet_reconstructs_every_pod" Kubelet
+        since v(1, 25, 0), picks [], briefly [], origin "#110670", closes [96635, 70044], known Thread
+        with "takes over the mounts of all pods of a volume found on disk, those of wanted volumes as uncertain"
+        without "takes over one pod's mount of each unwanted volume found on disk, other pods' mounts stay for good"
+
+    KubeletReconstructedDeviceStaysUncertain "kubelet_reconstructed_device_stays_uncertain" Kubelet
+        since v(1, 30, 0), picks [v(1, 29, 1), v(1, 28, 6), v(1, 27, 10), v(1, 26, 13)], briefly [], origin "#122211", closes [], known Run
+        with "a staged volume found on disk stays uncertain when staging it again fails"
+        without "a staged volume found on disk counts as not staged when staging it again fails"
+
     KubeletUncertainAttachability "kubelet_uncertain_attachability" Kubelet
         since v(1, 28, 0), picks [], briefly [], origin "#117804", closes [], known Code
         with "learns from the node's status whether a found volume is attachable"
@@ -226,7 +251,7 @@ table! {
         without "watches the VolumeAttachment for up to 10 min"
 
     KubeletRecheckDeviceBeforeDrop "kubelet_recheck_device_before_drop" Kubelet
-        since v(1, 32, 0), picks [], briefly [], origin "#128219", closes [], known Run
+        since v(1, 32, 0), picks [v(1, 31, 5), v(1, 30, 9)], briefly [], origin "#128219", closes [], known Run
         with "looks again before a volume leaves the actual state"
         without "may drop a volume that was staged meanwhile"
 
@@ -275,10 +300,20 @@ table! {
         with "compares attachments with the driver's ListVolumes every minute"
         without "trusts the attachments' status"
 
+    StatusSubresource "status_subresource" Attacher
+        since v(3, 0, 0), picks [], briefly [], origin "", closes [], known Code
+        with "writes an attachment's status apart from its finalizer"
+        without "takes the finalizer away and writes the status in one go"
+
     DetachNodeidFromVa "detach_nodeid_from_va" Attacher
         since v(3, 2, 0), picks [], briefly [], origin "external-attacher#299", closes [], known Changelog
         with "detaches by the node ID in the VolumeAttachment when the CSINode lacks the driver"
         without "cannot detach when the CSINode lacks the driver"
+
+    ManagedFieldsIgnored "managed_fields_ignored" Attacher
+        since v(3, 4, 0), picks [], briefly [], origin "external-attacher#338", closes [], known Code
+        with "an attachment of which only managedFields and errors changed is not worked on again"
+        without "its own write of an error may bring the attachment back at once, past the back-off"
 
     FinalizerRemovedFirst "finalizer_removed_first" Attacher
         since v(4, 9, 0), picks [v(4, 8, 1)], briefly [], origin "external-attacher#624", closes [], known Changelog

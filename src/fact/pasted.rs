@@ -1,0 +1,495 @@
+//! Text that people paste beside logs: event tables, `kubectl version`, pieces of YAML and `jq` output, driver logs.
+//!
+//! In: lines that are no klog line, no audit event and no whole object, one by one, with what the wrapper said. Out:
+//! the facts they state. A small memory joins what belongs together: the pod above an event table, the object around a
+//! piece of YAML. Times that a table gives as ages count back from the end of the window.
+
+use crate::record::Outer;
+use crate::time::{Span, Time};
+
+use super::text::{Names, after, telling};
+use super::{AttachmentDetail, Detail, Fact, Kind, Party, event, party};
+
+/// What earlier lines of the same source said.
+#[derive(Debug, Default)]
+pub struct Pasted {
+    /// `Name:` of the object that `kubectl describe` shows.
+    name: String,
+    /// `Namespace:` of it.
+    namespace: String,
+    /// An event table with the source before the message (`-o wide`).
+    wide: bool,
+    /// `kind:` of the YAML that was begun.
+    kind: String,
+    /// The YAML's list that is open, `finalizers`.
+    list: String,
+    /// A `VolumeAttachment` name that `jq` printed, whose finalizers come next.
+    attachment: Option<String>,
+}
+
+/// Kinds of objects as event tables write them, and as the API does.
+const TABLE_KINDS: [(&str, &str); 7] = [
+    ("pod", "Pod"),
+    ("node", "Node"),
+    ("persistentvolumeclaim", "PersistentVolumeClaim"),
+    ("persistentvolume", "PersistentVolume"),
+    ("volumeattachment", "VolumeAttachment"),
+    ("lease", "Lease"),
+    ("endpoints", "Endpoints"),
+];
+
+/// Calls of a CSI driver that move a volume.
+const CALLS: [&str; 6] = [
+    "ControllerPublishVolume",
+    "ControllerUnpublishVolume",
+    "NodeStageVolume",
+    "NodeUnstageVolume",
+    "NodePublishVolume",
+    "NodeUnpublishVolume",
+];
+
+impl Pasted {
+    /// The facts of one line, appended to `out`.
+    pub fn line(&mut self, text: &str, outer: &Outer<'_>, names: &mut Names, out: &mut Vec<Fact>) {
+        let found = release(text, names)
+            .or_else(|| self.table_row(text, names))
+            .or_else(|| self.yaml(text, names))
+            .or_else(|| self.jq(text, names))
+            .or_else(|| driver(text, outer, names));
+        if let Some(mut fact) = found {
+            fact.text = telling(text.trim_start());
+            out.push(fact);
+        } else {
+            self.remember(text);
+        }
+    }
+
+    /// Keeps what later lines need.
+    fn remember(&mut self, text: &str) {
+        if let Some(name) = text.strip_prefix("Name:") {
+            name.trim().clone_into(&mut self.name);
+            self.namespace.clear();
+        } else if let Some(namespace) = text.strip_prefix("Namespace:") {
+            namespace.trim().clone_into(&mut self.namespace);
+        } else if text.contains("SOURCE") && text.contains("MESSAGE") {
+            self.wide = true;
+        }
+    }
+
+    /// A row of `kubectl describe` or `kubectl get events`, columns apart by any number of blanks.
+    fn table_row(&self, text: &str, names: &mut Names) -> Option<Fact> {
+        let words = words(text);
+        let at = words
+            .iter()
+            .take(9)
+            .position(|(_, word)| matches!(*word, "Normal" | "Warning"))?;
+        let (before, rest) = words.split_at_checked(at)?;
+        let reason = rest
+            .get(1)
+            .map(|(_, word)| *word)
+            .filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric()))?;
+        let row = match rest.get(2)?.1 {
+            next if is_age(next) => Row::described(rest.get(2..)?),
+            next if next.contains('/') && TABLE_KINDS.iter().any(|(kind, _)| next.starts_with(kind)) => {
+                Row::listed(before, rest.get(2..)?, self.wide)
+            }
+            _ if before.iter().any(|(_, word)| is_age(word)) => Row::of_old(before, rest.get(2..)?),
+            _ => return None,
+        };
+        self.event(&row, reason, text, names)
+    }
+
+    /// The fact of a table's row.
+    fn event(&self, row: &Row<'_>, reason: &str, text: &str, names: &mut Names) -> Option<Fact> {
+        let who = party::of_component(row.from, row.host, names).unwrap_or(Party::Unknown);
+        let mut fact = Fact::new(Kind::EventSeen, who, Time::MAX - row.age);
+        fact.node = names.get(row.host);
+        let message = text.get(row.message_at..).unwrap_or("");
+        let (kind, name) = match row.object.and_then(|object| object.split_once('/')) {
+            Some((kind, name)) => (TABLE_KINDS.iter().find(|(table, _)| *table == kind)?.1, name),
+            None => ("Pod", self.name.as_str()),
+        };
+        let namespace = if row.namespace.is_empty() {
+            &self.namespace
+        } else {
+            row.namespace
+        };
+        let mut fact = event::about(fact, kind, namespace, name, reason, message, names)?;
+        if let Detail::Event { count, .. } = &mut fact.detail {
+            *count = row.count;
+        }
+        Some(fact)
+    }
+
+    /// A line of a piece of YAML that says something of a `VolumeAttachment`.
+    fn yaml(&mut self, text: &str, names: &mut Names) -> Option<Fact> {
+        let line = text.trim();
+        if let Some(kind) = line.strip_prefix("kind: ") {
+            kind.clone_into(&mut self.kind);
+            return None;
+        }
+        if self.kind != "VolumeAttachment" {
+            return None;
+        }
+        let seen = |at, detail| {
+            let fact = Fact::new(Kind::VaSeen, Party::ApiServer, at);
+            Some(Fact {
+                detail: Detail::Attachment(Box::new(detail)),
+                ..fact
+            })
+        };
+        let stamp = |key: &str| Time::parse(line.strip_prefix(key)?.trim().trim_matches('"'));
+        if let Some(at) = stamp("creationTimestamp:") {
+            return seen(
+                at,
+                AttachmentDetail {
+                    created: Some(at),
+                    ..AttachmentDetail::default()
+                },
+            );
+        }
+        if let Some(at) = stamp("deletionTimestamp:") {
+            return seen(
+                at,
+                AttachmentDetail {
+                    deleting: true,
+                    ..AttachmentDetail::default()
+                },
+            );
+        }
+        let value = |key: &str| line.strip_prefix(key).map(str::trim).filter(|value| !value.is_empty());
+        if line.starts_with("- external-attacher/") && self.list == "finalizers:" {
+            return seen(
+                Time::MAX,
+                AttachmentDetail {
+                    finalizer: Some(true),
+                    ..AttachmentDetail::default()
+                },
+            );
+        }
+        if let Some(node) = value("nodeName:") {
+            let node = names.get(node);
+            let fact = seen(
+                Time::MAX,
+                AttachmentDetail {
+                    node: node.clone(),
+                    ..AttachmentDetail::default()
+                },
+            )?;
+            return Some(Fact { node, ..fact });
+        }
+        if let Some(pv) = value("persistentVolumeName:") {
+            let pv = names.get(pv);
+            let fact = seen(
+                Time::MAX,
+                AttachmentDetail {
+                    pv: pv.clone(),
+                    ..AttachmentDetail::default()
+                },
+            )?;
+            return Some(Fact {
+                volume: pv.clone(),
+                pv,
+                ..fact
+            });
+        }
+        if let Some(attached) = value("attached:") {
+            let attached = Some(attached == "true");
+            return seen(
+                Time::MAX,
+                AttachmentDetail {
+                    attached,
+                    ..AttachmentDetail::default()
+                },
+            );
+        }
+        if !line.starts_with('-') {
+            line.clone_into(&mut self.list);
+        }
+        None
+    }
+
+    /// `jq '.metadata.name, .metadata.finalizers'`: a name on its line, then `null` or a list. The fact stands at the
+    /// name's line; its finalizers are told by [`Pasted::finalizers`] once the next line is read.
+    fn jq(&mut self, text: &str, names: &mut Names) -> Option<Fact> {
+        let name = text.trim().trim_matches('"');
+        let attachment = attachment_in(name).filter(|found| found.len() == name.len())?;
+        self.attachment = Some(attachment.to_owned());
+        let mut fact = Fact::new(Kind::VaSeen, Party::ApiServer, Time::MAX);
+        fact.attachment = names.get(attachment);
+        fact.detail = Detail::Attachment(Box::default());
+        Some(fact)
+    }
+
+    /// What a line says of the finalizers of the attachment that the line before it named.
+    pub fn finalizers(&mut self, text: &str) -> Option<bool> {
+        self.attachment.as_ref()?;
+        let said = match text.trim() {
+            "null" | "[]" => false,
+            "[" => return None,
+            list if list.contains("external-attacher/") => true,
+            _ => {
+                self.attachment = None;
+                return None;
+            }
+        };
+        self.attachment = None;
+        Some(said)
+    }
+}
+
+/// A row's columns behind type and reason.
+struct Row<'t> {
+    age: Span,
+    count: u32,
+    from: &'t str,
+    host: &'t str,
+    namespace: &'t str,
+    object: Option<&'t str>,
+    message_at: usize,
+}
+
+/// A word and where it begins in its line.
+type Word<'t> = (usize, &'t str);
+
+impl<'t> Row<'t> {
+    /// `56s (x15 over 15m)  kubelet, node-1  Message`: `kubectl describe` since 1.8.
+    fn described(words: &[Word<'t>]) -> Row<'t> {
+        let mut words = words.iter().copied().peekable();
+        let age = words.next().and_then(|(_, word)| age(word)).unwrap_or(Span::ZERO);
+        let mut count = 1;
+        if let Some((_, times)) = words.next_if(|(_, word)| word.starts_with("(x")) {
+            count = times.get(2..).and_then(|text| text.parse().ok()).unwrap_or(1);
+            while words.next_if(|(_, word)| !word.ends_with(')')).is_some() {}
+            words.next();
+        }
+        let (from, host) = source(&mut words);
+        let message_at = words.next().map_or(usize::MAX, |(at, _)| at);
+        Row {
+            age,
+            count,
+            from,
+            host,
+            namespace: "",
+            object: None,
+            message_at,
+        }
+    }
+
+    /// `app  56s  Warning  Reason  pod/web-0  Message`: `kubectl get events`, with `-o wide` the source in between.
+    fn listed(before: &[Word<'t>], words: &[Word<'t>], wide: bool) -> Row<'t> {
+        let mut words = words.iter().copied().peekable();
+        let object = words.next().map(|(_, word)| word);
+        let (mut from, mut host) = ("", "");
+        if wide {
+            words.next_if(|(_, word)| word.contains('{'));
+            (from, host) = source(&mut words);
+        }
+        let last = before.last().and_then(|(_, word)| age(word)).unwrap_or(Span::ZERO);
+        let namespace = before.first().map_or("", |(_, word)| word);
+        let namespace = if is_age(namespace) { "" } else { namespace };
+        let message_at = words.next().map_or(usize::MAX, |(at, _)| at);
+        Row {
+            age: last,
+            count: 1,
+            from,
+            host,
+            namespace,
+            object,
+            message_at,
+        }
+    }
+
+    /// `15m  56s  15  kubelet, node-1  …  Warning  Reason  Message`: `kubectl describe` up to 1.7.
+    fn of_old(before: &[Word<'t>], words: &[Word<'t>]) -> Row<'t> {
+        let mut head = before.iter().copied().peekable();
+        head.next();
+        let age = head.next().and_then(|(_, word)| age(word)).unwrap_or(Span::ZERO);
+        let count = head.next().and_then(|(_, word)| word.parse().ok()).unwrap_or(1);
+        let (from, host) = source(&mut head);
+        let message_at = words.first().map_or(usize::MAX, |(at, _)| *at);
+        Row {
+            age,
+            count,
+            from,
+            host,
+            namespace: "",
+            object: None,
+            message_at,
+        }
+    }
+}
+
+/// An event's source: a component, with its host behind a comma.
+fn source<'t>(words: &mut std::iter::Peekable<impl Iterator<Item = Word<'t>>>) -> (&'t str, &'t str) {
+    let from = words.next().map_or("", |(_, word)| word);
+    match from.strip_suffix(',') {
+        Some(component) => (component, words.next().map_or("", |(_, word)| word)),
+        None => (from, ""),
+    }
+}
+
+/// The words of a line, each with its place.
+fn words(text: &str) -> Vec<Word<'_>> {
+    let base = text.as_ptr() as usize;
+    text.split_whitespace()
+        .map(|word| (word.as_ptr() as usize - base, word))
+        .collect()
+}
+
+fn is_age(word: &str) -> bool {
+    age(word).is_some() || word == "<unknown>" || word == "<invalid>"
+}
+
+/// An age as kubectl prints it: `56s`, `2m24s`, `4d15h`, `2y30d`.
+fn age(word: &str) -> Option<Span> {
+    let mut seconds: i64 = 0;
+    let mut number: Option<i64> = None;
+    for c in word.chars() {
+        if let Some(digit) = c.to_digit(10) {
+            number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(i64::from(digit))?);
+            continue;
+        }
+        let unit = match c {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'y' => 31_536_000,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.take()?.checked_mul(unit)?)?;
+    }
+    (number.is_none() && seconds > 0 && seconds < 3_153_600_000).then(|| Span::secs(seconds))
+}
+
+/// The server's release out of a line of `kubectl version`.
+fn release(text: &str, names: &mut Names) -> Option<Fact> {
+    let rest = text.trim().strip_prefix("Server Version:")?.trim();
+    let version = after(rest, "GitVersion:\"", &['"']).unwrap_or(rest);
+    let mut fact = Fact::new(Kind::ReleaseSeen, Party::ApiServer, Time::MAX);
+    fact.version = names.get(version);
+    Some(fact)
+}
+
+/// A driver's own line about a call that moves a volume.
+fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
+    CALLS.iter().find(|call| text.contains(**call))?;
+    let stamp = after(text, "\"timestamp\":\"", &['"'])
+        .or_else(|| after(text, "\"time\":\"", &['"']))
+        .and_then(Time::parse);
+    let mut fact = Fact::new(Kind::DriverLog, Party::Driver, outer.at.or(stamp)?);
+    let told = |keys: &[&str]| {
+        keys.iter()
+            .find_map(|key| after(text, key, &['"', '\\', '/', ',', '}', ' ']).filter(|found| !found.is_empty()))
+    };
+    let volume = told(&[
+        "volume_id\\\":\\\"",
+        "volume_id\":\"",
+        "volume_id:\"",
+        "volume_id:",
+        "/pv/",
+        "VolumeId:",
+    ]);
+    fact.volume = volume.and_then(|name| names.get(name));
+    fact.node = told(&[
+        "\"host\":\"",
+        "node_id\\\":\\\"",
+        "node_id\":\"",
+        "node_id:\"",
+        "node_id:",
+    ])
+    .and_then(|name| names.get(name));
+    fact.error = after(text, "rpc error: ", &[]).map(|error| format!("rpc error: {error}").into());
+    Some(fact)
+}
+
+/// A `VolumeAttachment`'s name as the controller makes it: `csi-` and the 64 digits of a SHA-256.
+#[must_use]
+pub fn attachment_in(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    memchr::memmem::find_iter(bytes, b"csi-").find_map(|at| {
+        let digits = bytes
+            .get(at + 4..)?
+            .iter()
+            .take_while(|b| b.is_ascii_hexdigit())
+            .count();
+        if digits == 64 { text.get(at..at + 68) } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(text: &str) -> Vec<Fact> {
+        let (mut pasted, mut names, mut out) = (Pasted::default(), Names::default(), Vec::new());
+        for line in text.lines() {
+            pasted.line(line, &Outer::default(), &mut names, &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn a_described_event_has_its_pod_and_count() {
+        let told = facts(
+            "Name:         web-0\nNamespace:    app\nEvents:\n  Type  Reason  Age  From  Message\n  \
+             Warning  FailedMount  6m41s (x3290 over 4d15h)  kubelet, n1  MountVolume.WaitForAttach failed for volume \"pv-1\" : volume attachment is being deleted",
+        );
+        let [fact] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (fact.pod.as_deref(), fact.volume.as_deref(), fact.node.as_deref()),
+            (Some("app/web-0"), Some("pv-1"), Some("n1"))
+        );
+        assert!(matches!(&fact.detail, Detail::Event { reason, count: 3290, .. } if &**reason == "FailedMount"));
+        assert_eq!(fact.at, Time::MAX - Span::secs(401));
+    }
+
+    #[test]
+    fn a_listed_event_names_its_object() {
+        let told = facts(
+            "app 12s Warning FailedAttachVolume pod/web-0 AttachVolume.Attach failed for volume \"pv-1\" : rpc error: busy",
+        );
+        let [fact] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (fact.pod.as_deref(), fact.volume.as_deref()),
+            (Some("app/web-0"), Some("pv-1"))
+        );
+        assert!(fact.error.as_deref().unwrap().contains("rpc error: busy"));
+    }
+
+    #[test]
+    fn an_event_of_old_has_the_source_first() {
+        let told = facts("  15m 56s 15 kubelet, n1  Warning FailedMount Unable to mount volumes for pod \"web-0\"");
+        assert!(
+            matches!(told.as_slice(), [fact] if fact.party == Party::Kubelet("n1".into())),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_piece_of_yaml_tells_what_its_lines_hold() {
+        let told = facts(
+            "kind: VolumeAttachment\nmetadata:\n  creationTimestamp: \"2019-10-12T09:52:47Z\"\n  finalizers:\n  - external-attacher/d",
+        );
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0].at, Time::parse("2019-10-12T09:52:47Z").unwrap());
+    }
+
+    #[test]
+    fn prose_is_no_fact() {
+        assert!(facts("Normal people do not read this\nWarning: the cluster is old").is_empty());
+    }
+
+    #[test]
+    fn an_attachment_is_found_inside_an_error() {
+        let name = format!("csi-{}", "0123456789abcdef".repeat(4));
+        assert_eq!(
+            attachment_in(&format!(
+                "volume x has GET error for volume attachment {name}: forbidden"
+            )),
+            Some(name.as_str())
+        );
+        assert_eq!(attachment_in("csi-attacher csi-12"), None);
+    }
+}

@@ -1,0 +1,245 @@
+//! Raw lines of one record to what it says.
+//!
+//! In: [`Whole`] records. Out: [`Record`]s, handed to the reader of the source: pieces joined, wrappers off, klog header
+//! placed in time, JSON that was cut mended, batches opened.
+
+use std::borrow::Cow;
+
+use super::anchor::{self, Anchor, Evidence};
+use super::element::Split;
+use super::join::{Glue, Whole};
+use super::klog;
+use super::mend;
+use super::peel::{self, Payload};
+use super::wrap::Layers;
+use super::{Body, Klog, Outer, Record};
+
+/// What a list says of its items, which say nothing themselves: kind and API version.
+pub type Listed = Option<(String, String)>;
+
+/// What the bodies of one source are read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Bodies<'s> {
+    /// Places headers in time.
+    pub anchor: &'s Anchor,
+    /// Deepest nesting of a document.
+    pub json_depth: usize,
+    /// Kind and API version of items that tell none.
+    pub listed: &'s Listed,
+}
+
+/// What takes records.
+pub type Visit<'v> = dyn FnMut(&Record<'_>) + 'v;
+
+/// Where a record stands in its source.
+#[derive(Clone, Copy)]
+struct Place {
+    line: u32,
+    lines: u32,
+}
+
+impl Bodies<'_> {
+    /// Reads one record; batches give several. Gives the evidence of year and zone that a klog line holds, where the
+    /// source had none before.
+    pub fn read(&self, whole: &Whole<'_>, visit: &mut Visit<'_>) -> Option<Evidence> {
+        let place = Place {
+            line: whole.line,
+            lines: whole.lines,
+        };
+        let head = String::from_utf8_lossy(&whole.head);
+        let mut evidence = None;
+        peel::peel(&head, &mut |layers, payload| {
+            if whole.more.is_empty() {
+                return self.payload(place, layers, payload, &mut evidence, visit);
+            }
+            let joined = joined(payload.text(), whole);
+            // Parts joined may be JSON, or wrapped in turn.
+            peel::within(&joined, *layers, &mut |layers, payload| {
+                self.payload(place, layers, payload, &mut evidence, visit);
+            });
+        });
+        evidence
+    }
+
+    fn payload(
+        &self,
+        place: Place,
+        layers: &Layers<'_>,
+        payload: Payload<'_>,
+        evidence: &mut Option<Evidence>,
+        visit: &mut Visit<'_>,
+    ) {
+        let mut tell = |body: Body<'_>, raw: &str| {
+            let outer = Outer {
+                at: layers.stamp.map(|stamp| self.anchor.moment(stamp)),
+                host: layers.host,
+                program: layers.program,
+                pod: layers.pod,
+            };
+            visit(&Record {
+                line: place.line,
+                lines: place.lines,
+                outer,
+                body,
+                raw,
+            });
+        };
+        match payload {
+            Payload::Audit(text) => {
+                let mended = self.mended(text);
+                let text = mended.as_deref().unwrap_or(text);
+                tell(Body::Audit(text), text);
+            }
+            Payload::Object(text) => match self.object(text) {
+                Some(value) => tell(Body::Object(Box::new(value)), text),
+                None => tell(Body::Text(text), text),
+            },
+            Payload::Split(message, split) => tell(Body::Klog(self.split(layers, message, split)), message),
+            Payload::Many(text, items) => items.iter().for_each(|item| {
+                let place = Place {
+                    line: place.line + lines_before(text, item),
+                    lines: lines_before(item, "") + 1,
+                };
+                peel::within(item, *layers, &mut |layers, payload| {
+                    self.payload(place, layers, payload, evidence, visit);
+                });
+            }),
+            Payload::Text(text) => match klog::header(text) {
+                Ok((rest, header)) => {
+                    if !self.anchor.is_own() && evidence.is_none() {
+                        *evidence = anchor::in_message(header.written, rest);
+                    }
+                    let at = self.anchor.place(header.written, layers.stamp);
+                    let (message, pairs) = klog::message(rest);
+                    let klog::Header {
+                        severity,
+                        file,
+                        file_line,
+                        ..
+                    } = header;
+                    tell(
+                        Body::Klog(Klog {
+                            severity,
+                            at,
+                            file,
+                            file_line,
+                            message,
+                            pairs,
+                            text,
+                        }),
+                        text,
+                    );
+                }
+                Err(_) => match self.mended(text) {
+                    Some(mended) => peel::within(&mended, *layers, &mut |layers, payload| match payload {
+                        // Mended once is enough: what is still no known JSON is text.
+                        Payload::Text(inner) if inner.starts_with('{') => self.text(place, layers, text, visit),
+                        other => self.payload(place, layers, other, evidence, visit),
+                    }),
+                    None => tell(Body::Text(text), text),
+                },
+            },
+        }
+    }
+
+    fn text(&self, place: Place, layers: &Layers<'_>, text: &str, visit: &mut Visit<'_>) {
+        let at = layers.stamp.map(|stamp| self.anchor.moment(stamp));
+        let outer = Outer {
+            at,
+            host: layers.host,
+            program: layers.program,
+            pod: layers.pod,
+        };
+        visit(&Record {
+            line: place.line,
+            lines: place.lines,
+            outer,
+            body: Body::Text(text),
+            raw: text,
+        });
+    }
+
+    /// JSON that does not parse, made whole.
+    fn mended(&self, text: &str) -> Option<String> {
+        let sound = !text.starts_with("{\"")
+            || (text.ends_with('}') && memchr::memmem::find(text.as_bytes(), "\u{201d}".as_bytes()).is_none());
+        if sound || mend::is_whole(text) {
+            return None;
+        }
+        mend::mend(text, self.json_depth)
+    }
+
+    /// A Kubernetes object; an item of a list is given its kind.
+    fn object(&self, text: &str) -> Option<serde_json::Value> {
+        if mend::depth(text) > self.json_depth {
+            return None;
+        }
+        let mut value: serde_json::Value = serde_json::from_str(text).ok()?;
+        if let (Some((kind, api)), Some(map)) = (self.listed, value.as_object_mut()) {
+            map.entry("kind").or_insert_with(|| kind.as_str().into());
+            map.entry("apiVersion").or_insert_with(|| api.as_str().into());
+        }
+        Some(value)
+    }
+
+    /// A klog line whose header was spread over JSON fields.
+    fn split<'a>(&self, layers: &Layers<'_>, message: &'a str, split: &'a Split<'_>) -> Klog<'a> {
+        let (taken, mut pairs) = klog::message(message);
+        pairs.extend(
+            split
+                .pairs
+                .iter()
+                .map(|(key, value)| (key.as_ref(), Cow::Borrowed(value.as_ref()))),
+        );
+        Klog {
+            severity: split.severity,
+            at: layers.stamp.map(|stamp| self.anchor.moment(stamp)).unwrap_or_default(),
+            file: split.file.rsplit('/').next().unwrap_or(&split.file),
+            file_line: split.file_line,
+            message: taken,
+            pairs,
+            text: message,
+        }
+    }
+}
+
+/// Newlines in a text before a part of it; all of them where the part is none of its own.
+fn lines_before(text: &str, part: &str) -> u32 {
+    let at = (part.as_ptr() as usize)
+        .wrapping_sub(text.as_ptr() as usize)
+        .min(text.len());
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    u32::try_from(memchr::memchr_iter(b'\n', before).count()).unwrap_or(u32::MAX)
+}
+
+/// The text of a record of several lines.
+fn joined(head: &str, whole: &Whole<'_>) -> String {
+    let mut text = head.to_owned();
+    for (glue, piece) in &whole.more {
+        let newline = *glue == Glue::Newline;
+        peel::peel(&String::from_utf8_lossy(piece), &mut |_, payload| {
+            let piece = payload.text();
+            if newline && !(in_quotes(&text) && !piece.starts_with('\t')) {
+                text.push('\n');
+            }
+            text.push_str(piece);
+        });
+    }
+    text
+}
+
+/// Whether a text ends inside a quoted string: klog never writes a newline there, so a terminal did.
+fn in_quotes(text: &str) -> bool {
+    let last = text.rsplit('\n').next().unwrap_or(text);
+    let mut open = false;
+    let mut escaped = false;
+    for byte in last.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => open = !open,
+            _ => {}
+        }
+    }
+    open
+}

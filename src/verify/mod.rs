@@ -1,0 +1,3 @@
+//! Compares the model with recordings of the real code.
+
+pub mod kubelet;
