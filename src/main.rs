@@ -1,3 +1,7 @@
 //! The `adtrace` command: hands the arguments to `cli` and exits with its status.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    adtrace::cli::run(std::env::args_os())
+}

@@ -1,1 +1,98 @@
-//! (skeleton)
+//! The command line: arguments in, calls of the other rooms, text out, an exit status.
+//!
+//! In: arguments. Out: what was asked for on stdout, one clear sentence on stderr where it could not be done. Each
+//! command is a module with its arguments and its `run`. Nothing is decided here that a report does not say.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+mod error;
+mod explain;
+mod facts;
+mod generate;
+mod inputs;
+mod output;
+mod reading;
+
+pub use error::CliError;
+use output::Output;
+
+/// Exit status of a command that could not be done.
+const COULD_NOT: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  adtrace inputs bundle.tar.gz                      what is in there, and how it was understood
+  adtrace facts bundle.tar.gz | jq .kind            what was read, one JSON object a line
+  adtrace explain --list                            the known ways in which the states part
+  adtrace explain status-update-failure-drops-report
+
+Exit status: 0 clean, 1 diverged, 2 could not be done, 3 insufficient evidence.";
+
+/// What did the Kubernetes attach/detach controller do, and where did the states part?
+///
+/// Reads logs, audit logs and object dumps of a cluster, offline, and replays them through a model of the controller
+/// and the kubelet.
+#[derive(Debug, Parser)]
+#[command(name = "adtrace", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Facts(facts::Facts),
+    Inputs(inputs::Inputs),
+    Explain(explain::Explain),
+    Completions(generate::Completions),
+    Man(generate::Man),
+}
+
+/// Runs the command that the arguments name, the program's own name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refused) => {
+            // A closed stdout or stderr is no reason to complain on it.
+            let _ = refused.print();
+            return ExitCode::from(if refused.use_stderr() { COULD_NOT } else { 0 });
+        }
+    };
+    let mut output = Output::new(cli.quiet);
+    let done = match &cli.command {
+        Command::Facts(command) => command.run(&mut output),
+        Command::Inputs(command) => command.run(&mut output),
+        Command::Explain(command) => command.run(&mut output),
+        Command::Completions(command) => command.run(Cli::command(), &mut output),
+        Command::Man(command) => command.run(Cli::command(), &mut output),
+    };
+    match done.and_then(|status| output.finish().map(|()| status)) {
+        Ok(status) => ExitCode::from(status),
+        Err(CliError::Closed) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_arguments_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_reads_well() {
+        insta::assert_snapshot!(Cli::command().render_long_help());
+    }
+}

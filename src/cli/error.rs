@@ -1,0 +1,101 @@
+//! Why a command could not be done: facts in the variants, one sentence that says what to do in [`fmt::Display`].
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::fact::FactError;
+use crate::report::text::{and, clean};
+
+/// A command that could not be done.
+#[derive(Debug)]
+pub enum CliError {
+    /// Input that could not be read.
+    Read(FactError),
+    /// The paths hold no file at all.
+    Empty {
+        /// The paths as given.
+        paths: Vec<PathBuf>,
+    },
+    /// Nothing in the paths was recognised.
+    NothingRecognised {
+        /// The paths as given.
+        paths: Vec<PathBuf>,
+        /// How many files were looked at.
+        files: usize,
+    },
+    /// No mechanism has this name.
+    NoSuchMechanism {
+        /// The name as given.
+        name: String,
+        /// Names like it.
+        similar: Vec<&'static str>,
+    },
+    /// The output could not be written.
+    Write(io::Error),
+    /// Whoever read the output closed it; no error.
+    Closed,
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CliError::Read(error) => f.write_str(&clean(&error.to_string())),
+            CliError::Empty { paths } => write!(
+                f,
+                "{} holds no file; give the directory or archive that the logs were collected into.",
+                names(paths)
+            ),
+            CliError::NothingRecognised { paths, files } => write!(
+                f,
+                "nothing recognised in {} ({files} looked at); give logs of kube-controller-manager, kubelet or \
+                 external-attacher, an audit log, or objects as JSON or YAML (adtrace inputs shows what was seen).",
+                names(paths)
+            ),
+            CliError::NoSuchMechanism { name, similar } if similar.is_empty() => {
+                write!(
+                    f,
+                    "no mechanism is called {}; adtrace explain --list names them all.",
+                    clean(name)
+                )
+            }
+            CliError::NoSuchMechanism { name, similar } => {
+                write!(
+                    f,
+                    "no mechanism is called {}; did you mean {}?",
+                    clean(name),
+                    similar.join(" or ")
+                )
+            }
+            CliError::Write(error) => write!(f, "the output could not be written: {error}."),
+            CliError::Closed => f.write_str("the output was closed."),
+        }
+    }
+}
+
+/// The paths in words, neutralised.
+fn names(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths
+        .iter()
+        .map(|p| clean(&p.display().to_string()).into_owned())
+        .collect();
+    and(&names)
+}
+
+impl std::error::Error for CliError {}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> CliError {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            CliError::Closed
+        } else {
+            CliError::Write(error)
+        }
+    }
+}
+
+impl From<FactError> for CliError {
+    fn from(error: FactError) -> CliError {
+        CliError::Read(error)
+    }
+}
