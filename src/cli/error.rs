@@ -31,6 +31,8 @@ pub enum CliError {
         /// Names like it.
         similar: Vec<&'static str>,
     },
+    /// Vectors that could not be compared.
+    Verify(crate::verify::Error),
     /// The output could not be written.
     Write(io::Error),
     /// Whoever read the output closed it; no error.
@@ -40,6 +42,7 @@ pub enum CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            CliError::Verify(error) => f.write_str(&clean(&error.to_string())),
             CliError::Read(error) => f.write_str(&clean(&error.to_string())),
             CliError::Empty { paths } => write!(
                 f,
@@ -97,5 +100,11 @@ impl From<io::Error> for CliError {
 impl From<FactError> for CliError {
     fn from(error: FactError) -> CliError {
         CliError::Read(error)
+    }
+}
+
+impl From<crate::verify::Error> for CliError {
+    fn from(error: crate::verify::Error) -> CliError {
+        CliError::Verify(error)
     }
 }

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+mod analyze;
 mod error;
 mod explain;
 mod facts;
 mod generate;
 mod inputs;
+mod model;
 mod output;
 mod reading;
 
@@ -24,6 +26,8 @@ const COULD_NOT: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
+  adtrace analyze bundle.tar.gz                     what happened, and what helps
+  adtrace analyze logs/ audit.log --format json     the same for a program
   adtrace inputs bundle.tar.gz                      what is in there, and how it was understood
   adtrace facts bundle.tar.gz | jq .kind            what was read, one JSON object a line
   adtrace explain --list                            the known ways in which the states part
@@ -47,9 +51,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Analyze(analyze::Analyze),
     Facts(facts::Facts),
     Inputs(inputs::Inputs),
     Explain(explain::Explain),
+    Model(model::Model),
     Completions(generate::Completions),
     Man(generate::Man),
 }
@@ -66,6 +72,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut output = Output::new(cli.quiet);
     let done = match &cli.command {
+        Command::Analyze(command) => command.run(&mut output),
+        Command::Model(command) => command.run(&mut output),
         Command::Facts(command) => command.run(&mut output),
         Command::Inputs(command) => command.run(&mut output),
         Command::Explain(command) => command.run(&mut output),

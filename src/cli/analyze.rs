@@ -1,0 +1,88 @@
+//! `adtrace analyze`: the main job, from a bundle to the verdict.
+
+use std::io::{self, IsTerminal};
+
+use clap::{Args, ValueEnum};
+
+use super::error::CliError;
+use super::output::Output;
+use super::reading::Input;
+use crate::model::profile::Version;
+use crate::pipeline::{Case, Options};
+use crate::report::json::Json;
+use crate::report::terminal::Terminal;
+use crate::report::{Face, Report};
+
+/// Say where the states of volumes parted, since when, why, and what helps
+#[derive(Debug, Args)]
+pub struct Analyze {
+    #[command(flatten)]
+    input: Input,
+    /// How to show the report
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Release of Kubernetes whose behaviour is replayed, against what the evidence says
+    #[arg(long, value_name = "VERSION")]
+    kubernetes_version: Option<Version>,
+    /// Only the first screen, without the lines that prove each step
+    #[arg(long)]
+    brief: bool,
+    /// Colours: auto means on a terminal, unless `NO_COLOR` is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person
+    Text,
+    /// The report contract
+    Json,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Colour {
+    fn wanted(self) -> bool {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        match self {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto if set("NO_COLOR") => false,
+            Colour::Auto => set("CLICOLOR_FORCE") || io::stdout().is_terminal(),
+        }
+    }
+}
+
+impl Analyze {
+    pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
+        let reading = self.input.read(output)?;
+        let progress = output.progress("replaying");
+        let options = Options { read: self.input.options(), kubernetes: self.kubernetes_version };
+        let report = Case::of(reading, &options).report();
+        drop(progress);
+        self.show(&report, output)?;
+        Ok(report.verdict.exit_status())
+    }
+
+    fn show(&self, report: &Report, output: &mut Output) -> Result<(), CliError> {
+        match self.format {
+            Format::Json => Json.write(report, output.writer())?,
+            Format::Text => {
+                let face = Terminal { colour: self.color.wanted(), details: !self.brief, ..Terminal::default() };
+                face.write(report, output.writer())?;
+            }
+        }
+        Ok(())
+    }
+}
