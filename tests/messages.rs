@@ -1,6 +1,10 @@
 //! Every message of every release is read: each template of the catalogue (`fixtures/messages.tsv`) is printed as its
 //! release prints it, with sample values, and must give the fact that the catalogue names, with the values in place.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its own fixture has failed")]
+
+use std::fmt::Write;
+
 use adtrace::bundle::Limits;
 use adtrace::fact::text::Names;
 use adtrace::fact::{Detail, Fact, Kind, Party, klog};
@@ -126,7 +130,7 @@ fn print(template: &str, wanted: &mut Wanted) -> String {
         match verb {
             'q' => {
                 let text = sample(&out, rest, wanted);
-                out.push_str(&format!("{text:?}"));
+                let _ = write!(out, "{text:?}");
             }
             'd' => out.push('3'),
             't' => out.push_str("true"),
@@ -183,7 +187,7 @@ fn print_structured(template: &str, err_text: &str, wanted: &mut Wanted) -> Stri
             "logger" => form.to_owned(),
             _ => format!("{text:?}"),
         };
-        line.push_str(&format!(" {key}={bare}"));
+        let _ = write!(line, " {key}={bare}");
     }
     line
 }
@@ -275,10 +279,10 @@ fn every_log_line_gives_its_fact_with_its_names() {
             let found = facts(&line, &party(letter));
             match found.as_slice() {
                 [first, ..] if first.kind.name() != entry.fact => {
-                    wrong.push(format!("{} told as {}: {line}", entry.fact, first.kind.name()))
+                    wrong.push(format!("{} told as {}: {line}", entry.fact, first.kind.name()));
                 }
                 [first, ..] if !in_its_own_form(entry.fact) => {
-                    wrong.extend(differences(first, &wanted).map(|what| format!("{}: {what}: {line}", entry.fact)))
+                    wrong.extend(differences(first, &wanted).map(|what| format!("{}: {what}: {line}", entry.fact)));
                 }
                 [_, ..] => {}
                 [] => wrong.push(format!("{}: no fact: {line}", entry.fact)),

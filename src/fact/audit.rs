@@ -326,7 +326,8 @@ impl AuditEvent<'_> {
         struct Options {
             grace_period_seconds: Option<i64>,
             preconditions: Option<object::Meta>,
-            delete_options: Option<Box<Options>>,
+            #[serde(rename = "deleteOptions")]
+            inner: Option<Box<Options>>,
         }
         let mut fact = match self.object::<PodObject>("Pod") {
             Some(pod) => object::pod(fact, &pod, names),
@@ -336,13 +337,7 @@ impl AuditEvent<'_> {
             },
         };
         let asked = body::<Options>(self.request_object).unwrap_or_default();
-        let asked = asked.delete_options.map_or(
-            Options {
-                delete_options: None,
-                ..asked
-            },
-            |inner| *inner,
-        );
+        let asked = asked.inner.map_or(Options { inner: None, ..asked }, |inner| *inner);
         let uid = asked
             .preconditions
             .as_ref()

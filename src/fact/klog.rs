@@ -500,8 +500,8 @@ fn stray(line: &Klog<'_>, speaker: Option<&Party>, names: &mut Names, out: &mut 
     if let (None, Party::Kubelet(node)) = (&fact.node, &fact.party) {
         fact.node = Some(node.clone()).filter(|node| !node.is_empty());
     }
-    let named = fact.volume.is_some() || fact.node.is_some();
-    if signs && !named {
+    let nameless = fact.volume.is_none() && fact.node.is_none();
+    if signs && nameless {
         return Said::Puzzling;
     }
     out.push(fact);

@@ -8,6 +8,7 @@ use crate::time::Time;
 use super::text::after;
 
 /// Takes apart how kubelets up to 1.20 name a pod: `name_namespace(uid)`.
+#[must_use]
 pub fn long_pod(text: &str) -> Option<(String, &str)> {
     let (name, rest) = text.split_once('_')?;
     let (namespace, uid) = rest.split_once('(')?;
@@ -15,12 +16,14 @@ pub fn long_pod(text: &str) -> Option<(String, &str)> {
 }
 
 /// A release out of `v1.20.2`, `version.Info{… GitVersion:"v1.20.2" …}` and the like.
+#[must_use]
 pub fn version(text: &str) -> &str {
     after(text, "GitVersion:\"", &['"']).unwrap_or(text)
 }
 
 /// The names in a printed list: JSON (`["a","b"]`, `[{"name":"a"}]`, `null`), Go (`[a b]`, `[{a path} {b path}]`) or
 /// a bare `a, b`.
+#[must_use]
 pub fn list(text: &str) -> Vec<String> {
     let text = text.trim();
     if let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(text) {
@@ -52,6 +55,7 @@ pub fn list(text: &str) -> Vec<String> {
 }
 
 /// A Go time: `2026-11-25 02:15:33.415657779 +0000 UTC m=+16.97`.
+#[must_use]
 pub fn moment(text: &str) -> Option<Time> {
     let (date, rest) = text.trim_start().split_at_checked("2026-11-25".len())?;
     let mut words = rest.split_whitespace();
@@ -61,6 +65,7 @@ pub fn moment(text: &str) -> Option<Time> {
 }
 
 /// A Go duration in milliseconds: `500ms`, `2s`, `1m4s`, `2m2s`, `1h0m0s`.
+#[must_use]
 pub fn milliseconds(text: &str) -> Option<i64> {
     let mut total = 0.0;
     let mut rest = text.trim();

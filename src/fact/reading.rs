@@ -149,8 +149,8 @@ fn pass(paths: &[PathBuf], options: &ReadOptions, near: Option<Time>) -> Result<
         near,
         ..Reader::default()
     };
-    let walk = bundle::walk(paths, &options.limits, &mut |entry| {
-        reader.source(entry, options)?;
+    let walk = bundle::walk(paths, &options.limits, &mut |mut entry| {
+        reader.source(&mut entry, options)?;
         Ok(ControlFlow::Continue(()))
     })?;
     for (path, why) in walk.skipped {
@@ -179,7 +179,7 @@ struct Reader {
 
 impl Reader {
     /// Reads one source.
-    fn source(&mut self, entry: Entry<'_>, options: &ReadOptions) -> io::Result<()> {
+    fn source(&mut self, entry: &mut Entry<'_>, options: &ReadOptions) -> io::Result<()> {
         let id = SourceId(u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX));
         let path = entry.path.to_owned();
         let mut one = OneSource {
@@ -205,7 +205,7 @@ impl Reader {
             zone: options.zone.as_ref(),
             limits: &options.limits,
         };
-        let summary = record::records(entry.bytes, &context, &mut |record| one.record(record))?;
+        let summary = record::records(&mut *entry.bytes, &context, &mut |record| one.record(record))?;
         let near = summary.near;
         let source = one.finish(summary);
         self.reading.sources.push(source);
@@ -237,8 +237,42 @@ impl Reader {
         }
         self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.sources.sort_by(|a, b| a.path.cmp(&b.path));
+        tell_once(&mut self.reading);
         self.reading
     }
+}
+
+/// Drops klog facts that an earlier source told already: the same log, collected twice. A header has microseconds, so
+/// that equal lines of one party at one moment are one line. The source that repeats says so.
+fn tell_once(reading: &mut Reading) {
+    let mut first: FxHashMap<(Time, Box<str>, String), SourceId> = FxHashMap::default();
+    let mut repeated = vec![0_u32; reading.sources.len()];
+    reading.facts.retain(|fact| {
+        if fact.call.is_some() || !begins_like_klog(&fact.text) {
+            return true;
+        }
+        let teller = *first
+            .entry((fact.at, fact.text.clone(), fact.party.to_string()))
+            .or_insert(fact.source);
+        let again = teller != fact.source;
+        if let (true, Some(count)) = (
+            again,
+            usize::try_from(fact.source.0).ok().and_then(|at| repeated.get_mut(at)),
+        ) {
+            *count += 1;
+        }
+        !again
+    });
+    for (source, count) in reading.sources.iter_mut().zip(repeated).filter(|(_, count)| *count > 0) {
+        source.notes.push(format!(
+            "{count} facts stand in an earlier source too and are used once"
+        ));
+    }
+}
+
+/// Whether a telling text is a klog line: a severity letter and the date's digits.
+fn begins_like_klog(text: &str) -> bool {
+    text.starts_with(['I', 'W', 'E', 'F']) && text.bytes().skip(1).take(4).filter(u8::is_ascii_digit).count() == 4
 }
 
 /// Whether a moment is given as an age, counted back from [`Time::MAX`].
@@ -493,5 +527,78 @@ impl OneSource<'_> {
             notes: summary.notes,
             ..source
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of files with those names and texts.
+    fn reading(name: &str, files: &[(&str, &str)]) -> Reading {
+        let folder = std::env::temp_dir().join(format!("adtrace-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (file, text) in files {
+            std::fs::write(folder.join(file), text).unwrap();
+        }
+        let options = ReadOptions {
+            year: Some(2026),
+            ..ReadOptions::default()
+        };
+        let found = read(std::slice::from_ref(&folder), &options).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        found
+    }
+
+    fn touching(second: u32) -> String {
+        format!(
+            "I1125 02:15:{second:02}.000001      59 reconciler.go:12] Volume attached--touching for volume \"pv\" (UniqueName: \"u\") from node \"n\" \n"
+        )
+    }
+
+    #[test]
+    fn chatter_is_folded_until_something_happens() {
+        let event = "I1125 02:15:03.000001      59 reconciler.go:12] Starting attach detach controller\n";
+        let noise = "I1125 02:15:02.000001      59 other.go:12] nothing of ours\n";
+        let text = [&touching(1), noise, &touching(2), event, &touching(4)].concat();
+        let found = reading("fold", &[("kube-controller-manager.log", &text)]);
+        let counts: Vec<Option<u32>> = found
+            .facts
+            .iter()
+            .map(|fact| fact.repeat.map(|repeat| repeat.count))
+            .collect();
+        assert_eq!(counts, [Some(2), None, None]);
+        let source = &found.sources[0];
+        assert_eq!(
+            (source.lines, source.used, source.irrelevant, source.not_understood),
+            (5, 4, 1, 0)
+        );
+        assert_eq!(source.alive.len(), 1);
+    }
+
+    #[test]
+    fn a_log_that_was_collected_twice_is_told_once() {
+        let text = touching(1);
+        let found = reading(
+            "twice",
+            &[
+                ("kube-controller-manager-a.log", &text),
+                ("kube-controller-manager-b.log", &text),
+            ],
+        );
+        assert_eq!(found.facts.len(), 1);
+        assert!(found.sources[1].notes.iter().any(|note| note.contains("used once")));
+    }
+
+    #[test]
+    fn a_kubelet_learns_its_node_from_its_own_lines() {
+        let text = "I1125 02:15:01.000001      59 operation_generator.go:1] UnmountDevice succeeded for volume \"pv\" (UniqueName: \"u\") on node \"n7\" \n\
+                    I1125 02:15:02.000001      59 server.go:1] Started kubelet\n";
+        let found = reading("node", &[("kubelet.log", text)]);
+        assert!(
+            found.facts.iter().all(|fact| fact.party == Party::Kubelet("n7".into())),
+            "{:?}",
+            found.facts
+        );
     }
 }
