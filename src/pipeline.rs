@@ -62,7 +62,13 @@ impl Case {
         let cast = Cast::of(&reading.facts);
         let lives = Lives::of(&reading, &cast);
         let release = release(&reading, options.kubernetes);
-        Case { reading, order, cast, lives, release }
+        Case {
+            reading,
+            order,
+            cast,
+            lives,
+            release,
+        }
     }
 
     /// What the replay is made of.
@@ -85,7 +91,12 @@ impl Case {
         let findings = diagnose::diagnose(&script, &run, &end);
         let coverage = coverage::of(&self.reading, &self.cast, &self.lives);
         let release = self.release.version.to_string();
-        let teller = Teller { reading: &self.reading, cast: &self.cast, run: &run, release: &release };
+        let teller = Teller {
+            reading: &self.reading,
+            cast: &self.cast,
+            run: &run,
+            release: &release,
+        };
         let mut report = Report::new(self.profile());
         report.divergences = teller.divergences(&findings);
         report.waits = teller.waits(&findings);
@@ -137,7 +148,11 @@ impl Case {
             used: source.used,
             irrelevant: source.irrelevant,
             not_understood: source.not_understood,
-            clock: Clock { offset_ms: 0.0, bound_ms: None, zone: source.zone.clone() },
+            clock: Clock {
+                offset_ms: 0.0,
+                bound_ms: None,
+                zone: source.zone.clone(),
+            },
             notes: source.notes.iter().cloned().chain(source.assumed.clone()).collect(),
         });
         inputs.collect()
@@ -152,23 +167,67 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, FactError
 /// The release whose behaviours apply: as asked, as the controller's start line, its requests or a version file say.
 fn release(reading: &Reading, asked: Option<Version>) -> Release {
     if let Some(version) = asked {
-        return Release { version, because: "--kubernetes-version".to_owned(), assumed: false };
+        return Release {
+            version,
+            because: "--kubernetes-version".to_owned(),
+            assumed: false,
+        };
     }
     type Tells = fn(&Fact) -> Option<Version>;
     let tells: [(Tells, &str); 4] = [
-        (|fact| (fact.kind == Kind::ProcessVersion && fact.party == Party::Controller).then(|| version(fact.version.as_deref())).flatten(), "start line"),
-        (|fact| fact.call.as_ref().filter(|_| fact.party == Party::Controller).and_then(|call| agent(&call.agent)), "userAgent"),
-        (|fact| (fact.kind == Kind::ReleaseSeen).then(|| version(fact.version.as_deref())).flatten(), "version file"),
-        (|fact| (fact.kind == Kind::ProcessVersion).then(|| version(fact.version.as_deref())).flatten(), "start line"),
+        (
+            |fact| {
+                (fact.kind == Kind::ProcessVersion && fact.party == Party::Controller)
+                    .then(|| version(fact.version.as_deref()))
+                    .flatten()
+            },
+            "start line",
+        ),
+        (
+            |fact| {
+                fact.call
+                    .as_ref()
+                    .filter(|_| fact.party == Party::Controller)
+                    .and_then(|call| agent(&call.agent))
+            },
+            "userAgent",
+        ),
+        (
+            |fact| {
+                (fact.kind == Kind::ReleaseSeen)
+                    .then(|| version(fact.version.as_deref()))
+                    .flatten()
+            },
+            "version file",
+        ),
+        (
+            |fact| {
+                (fact.kind == Kind::ProcessVersion)
+                    .then(|| version(fact.version.as_deref()))
+                    .flatten()
+            },
+            "start line",
+        ),
     ];
     for (tell, what) in tells {
         if let Some((fact, version)) = reading.facts.iter().find_map(|fact| Some((fact, tell(fact)?))) {
-            let path = reading.sources.get(fact.source.0 as usize).map_or("", |source| &source.path);
-            return Release { version, because: format!("{path}:{} {what} {version}", fact.line), assumed: false };
+            let path = reading
+                .sources
+                .get(fact.source.0 as usize)
+                .map_or("", |source| &source.path);
+            return Release {
+                version,
+                because: format!("{path}:{} {what} {version}", fact.line),
+                assumed: false,
+            };
         }
     }
     let version = Version::new(1, 28, 0);
-    Release { version, because: "nothing in the evidence tells the release".to_owned(), assumed: true }
+    Release {
+        version,
+        because: "nothing in the evidence tells the release".to_owned(),
+        assumed: true,
+    }
 }
 
 /// `v1.20.2`, also with a vendor's tail, as the version it names.
@@ -178,6 +237,9 @@ fn version(text: Option<&str>) -> Option<Version> {
 
 /// The release in `kube-controller-manager/v1.20.2`.
 fn agent(agent: &str) -> Option<Version> {
-    let release = agent.split_whitespace().next()?.strip_prefix("kube-controller-manager/")?;
+    let release = agent
+        .split_whitespace()
+        .next()?
+        .strip_prefix("kube-controller-manager/")?;
     version(Some(release))
 }

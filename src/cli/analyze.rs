@@ -68,7 +68,10 @@ impl Analyze {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
         let reading = self.input.read(output)?;
         let progress = output.progress("replaying");
-        let options = Options { read: self.input.options(), kubernetes: self.kubernetes_version };
+        let options = Options {
+            read: self.input.options(),
+            kubernetes: self.kubernetes_version,
+        };
         let report = Case::of(reading, &options).report();
         drop(progress);
         self.show(&report, output)?;
@@ -79,7 +82,11 @@ impl Analyze {
         match self.format {
             Format::Json => Json.write(report, output.writer())?,
             Format::Text => {
-                let face = Terminal { colour: self.color.wanted(), details: !self.brief, ..Terminal::default() };
+                let face = Terminal {
+                    colour: self.color.wanted(),
+                    details: !self.brief,
+                    ..Terminal::default()
+                };
                 face.write(report, output.writer())?;
             }
         }

@@ -48,8 +48,15 @@ impl Model {
         match &self.what {
             What::Profile { version } => profile(*version, output),
             What::Diff { from, to } => diff(*from, *to, output),
-            What::Verify { dir, script, kubernetes_version } => {
-                let options = verify::Options { version: *kubernetes_version, ..verify::Options::default() };
+            What::Verify {
+                dir,
+                script,
+                kubernetes_version,
+            } => {
+                let options = verify::Options {
+                    version: *kubernetes_version,
+                    ..verify::Options::default()
+                };
                 check(dir, script.as_deref(), &options, output)
             }
         }
@@ -59,7 +66,10 @@ impl Model {
 fn profile(version: Version, output: &mut Output) -> Result<u8, CliError> {
     let out = output.writer();
     writeln!(out, "Kubernetes {version}")?;
-    for (row, has) in Profile::of(version).rows().filter(|(row, _)| row.component != Component::Attacher) {
+    for (row, has) in Profile::of(version)
+        .rows()
+        .filter(|(row, _)| row.component != Component::Attacher)
+    {
         let (mark, does) = if has { ("yes", row.with) } else { ("no ", row.without) };
         writeln!(out, "{mark}  {:<44} {does} ({})", row.name, row.origin)?;
     }
@@ -70,11 +80,20 @@ fn diff(from: Version, to: Version, output: &mut Output) -> Result<u8, CliError>
     let out = output.writer();
     writeln!(out, "Kubernetes {from} to {to}")?;
     let newer = Profile::of(to);
-    for (row, had) in Profile::of(from).rows().filter(|(row, _)| row.component != Component::Attacher) {
+    for (row, had) in Profile::of(from)
+        .rows()
+        .filter(|(row, _)| row.component != Component::Attacher)
+    {
         let has = newer.has(row.behaviour);
         if had != has {
             let (sign, does) = if has { ('+', row.with) } else { ('-', row.without) };
-            writeln!(out, "{sign}  {:<44} {does} ({}){}", row.name, row.origin, closes(row, has))?;
+            writeln!(
+                out,
+                "{sign}  {:<44} {does} ({}){}",
+                row.name,
+                row.origin,
+                closes(row, has)
+            )?;
         }
     }
     Ok(0)

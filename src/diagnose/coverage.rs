@@ -22,9 +22,17 @@ pub struct Coverage {
 /// Reads the coverage off a reading.
 #[must_use]
 pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
-    let said = |party: &Party| reading.facts.iter().any(|fact| fact.party == *party && fact.call.is_none());
+    let said = |party: &Party| {
+        reading
+            .facts
+            .iter()
+            .any(|fact| fact.party == *party && fact.call.is_none())
+    };
     let controller = said(&Party::Controller);
-    let bodies = reading.facts.iter().any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body));
+    let bodies = reading
+        .facts
+        .iter()
+        .any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body));
     let kubelets = cast.nodes.len() - without_kubelet(cast, lives).len();
     let mut missing = Vec::new();
     if !controller && lives.controller_heard.is_none() {
@@ -71,10 +79,16 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
 }
 
 fn without_kubelet(cast: &Cast, lives: &Lives) -> Vec<Node> {
-    let all = (0..cast.nodes.len()).filter_map(|index| u32::try_from(index).ok()).map(Node);
+    let all = (0..cast.nodes.len())
+        .filter_map(|index| u32::try_from(index).ok())
+        .map(Node);
     all.filter(|node| !lives.kubelets.contains_key(node)).collect()
 }
 
 fn gap(what: &str, consequence: &str, supply: &str) -> Missing {
-    Missing { what: what.to_owned(), consequence: consequence.to_owned(), supply: Some(supply.to_owned()) }
+    Missing {
+        what: what.to_owned(),
+        consequence: consequence.to_owned(),
+        supply: Some(supply.to_owned()),
+    }
 }

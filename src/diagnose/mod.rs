@@ -138,7 +138,10 @@ fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeM
     }
     for (index, step) in run.steps.iter().enumerate() {
         let broad = step.volume.is_none() && matches!(step.deed, Deed::ControllerStarted | Deed::ControllerStopped);
-        let late = matches!(step.deed, Deed::VaAttachError | Deed::VaDetachError | Deed::DetachFailed | Deed::AttachFailed | Deed::SyncSkipped);
+        let late = matches!(
+            step.deed,
+            Deed::VaAttachError | Deed::VaDetachError | Deed::DetachFailed | Deed::AttachFailed | Deed::SyncSkipped
+        );
         let id = StepId::try_from(index).unwrap_or(StepId::MAX);
         if broad {
             moved.entry(id).or_default().extend(suspects.iter().copied());
@@ -159,11 +162,15 @@ fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeM
             .copied()
             .collect();
         for volume in volumes {
-            let Some(step) = now.checked_sub(1).and_then(|index| StepId::try_from(index).ok()) else { continue };
+            let Some(step) = now.checked_sub(1).and_then(|index| StepId::try_from(index).ok()) else {
+                continue;
+            };
             let world = replay.world.only(volume);
             let looks = prospects.entry(volume).or_default();
             let outlook = if last.get(&volume).is_some_and(|before| before.same_but_time(&world)) {
-                looks.last().map_or_else(|| outlook::ask(&world), |(_, outlook)| outlook.clone())
+                looks
+                    .last()
+                    .map_or_else(|| outlook::ask(&world), |(_, outlook)| outlook.clone())
             } else {
                 outlook::ask(&world)
             };
@@ -193,10 +200,18 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
         for (of, node, rule) in &outlook.broken {
             let cell = (*of, *node);
             // The same wish in the same place: one spell, even if another rule is broken beside it or between.
-            let open = spells.iter_mut().rev().find(|spell| spell.cell == cell && !agreed_between(run, volume, spell.to, *step));
+            let open = spells
+                .iter_mut()
+                .rev()
+                .find(|spell| spell.cell == cell && !agreed_between(run, volume, spell.to, *step));
             match open {
                 Some(spell) => spell.to = *step,
-                None => spells.push(Spell { rule: *rule, cell, from: *step, to: *step }),
+                None => spells.push(Spell {
+                    rule: *rule,
+                    cell,
+                    from: *step,
+                    to: *step,
+                }),
             }
         }
     }
@@ -206,10 +221,20 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
         let mechanism = name::of(run, script.profile, spell.cell, spell.rule, &story);
         let since = at(run, story.trigger.unwrap_or(story.operation).min(spell.from));
         let until = agreed_after(run, volume, spell.to, end);
-        if found.iter().any(|other| other.story.operation == story.operation || other.cell.0 == volume && other.mechanism == mechanism && other.until == until) {
+        if found.iter().any(|other| {
+            other.story.operation == story.operation
+                || other.cell.0 == volume && other.mechanism == mechanism && other.until == until
+        }) {
             continue;
         }
-        found.push(Finding { cell: spell.cell, harm: Harm::Stuck, mechanism, story, since, until });
+        found.push(Finding {
+            cell: spell.cell,
+            harm: Harm::Stuck,
+            mechanism,
+            story,
+            since,
+            until,
+        });
     }
     found
 }
@@ -225,7 +250,9 @@ fn agreed_between(run: &Run, volume: Volume, from: StepId, to: StepId) -> bool {
 
 fn agrees_at(run: &Run, volume: Volume, step: StepId) -> bool {
     let cells = run.track.range((volume, Node(0))..=(volume, Node(u32::MAX)));
-    cells.map(|(cell, _)| run.state_at(*cell, step)).all(|state| state.is_none_or(|state| state.agrees()))
+    cells
+        .map(|(cell, _)| run.state_at(*cell, step))
+        .all(|state| state.is_none_or(|state| state.agrees()))
 }
 
 /// When the states of a volume agree again after a step, for the rest of the recording or until somebody wants
@@ -235,7 +262,9 @@ fn agreed_after(run: &Run, volume: Volume, from: StepId, end: &World) -> Option<
     if orphan(end, volume) {
         return None;
     }
-    (from + 1..last).find(|step| agrees_at(run, volume, *step)).map(|step| at(run, step))
+    (from + 1..last)
+        .find(|step| agrees_at(run, volume, *step))
+        .map(|step| at(run, step))
 }
 
 /// Whether the back-end holds an exclusive volume where no `VolumeAttachment` says so, when the recording ends.
@@ -261,5 +290,12 @@ fn add_breach(run: &Run, end: &World, breach: safety::Breach, found: &mut Vec<Fi
     let story = story::tell(run, breach.cell, breach.operation, breach.trigger);
     let since = at(run, breach.operation);
     let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end);
-    found.push(Finding { cell: breach.cell, harm: Harm::Unsafe, mechanism: breach.mechanism, story, since, until });
+    found.push(Finding {
+        cell: breach.cell,
+        harm: Harm::Unsafe,
+        mechanism: breach.mechanism,
+        story,
+        since,
+        until,
+    });
 }

@@ -35,12 +35,26 @@ pub fn of(run: &Run, profile: Profile, cell: Cell, rule: Broken, story: &Story) 
 
 /// A volume off the list: by a refused retry, or by a detach that a failed patch stopped.
 fn unreported(run: &Run, cell: Cell, operation: StepId, deed: Option<Deed>) -> &'static str {
-    let here = |step: &&crate::replay::Step| step.node == Some(cell.1) && step.volume.is_none_or(|volume| volume == cell.0);
-    let after: Vec<Deed> = run.steps.iter().skip(operation as usize).take(30).filter(here).map(|step| step.deed).collect();
-    let started = after.iter().position(|deed| matches!(deed, Deed::DetachStarted | Deed::DetachForced));
-    let failed = after.iter().position(|deed| matches!(deed, Deed::ReportPatchFailed | Deed::DetachSkipped));
+    let here =
+        |step: &&crate::replay::Step| step.node == Some(cell.1) && step.volume.is_none_or(|volume| volume == cell.0);
+    let after: Vec<Deed> = run
+        .steps
+        .iter()
+        .skip(operation as usize)
+        .take(30)
+        .filter(here)
+        .map(|step| step.deed)
+        .collect();
+    let started = after
+        .iter()
+        .position(|deed| matches!(deed, Deed::DetachStarted | Deed::DetachForced));
+    let failed = after
+        .iter()
+        .position(|deed| matches!(deed, Deed::ReportPatchFailed | Deed::DetachSkipped));
     match (deed, failed, started) {
-        (_, Some(failed), None) if deed != Some(Deed::DetachRefused) || failed <= 1 => "status-update-failure-drops-report",
+        (_, Some(failed), None) if deed != Some(Deed::DetachRefused) || failed <= 1 => {
+            "status-update-failure-drops-report"
+        }
         (_, Some(failed), Some(started)) if failed < started => "status-update-failure-drops-report",
         (Some(Deed::DetachSkipped), _, _) => "status-update-failure-drops-report",
         (Some(Deed::DetachRefused), _, _) => "detach-backoff-drops-report-as-attached",
@@ -52,11 +66,15 @@ fn unreported(run: &Run, cell: Cell, operation: StepId, deed: Option<Deed>) -> &
 /// Whether a detach of this pair failed shortly before.
 fn failed_before(run: &Run, cell: Cell, operation: StepId) -> bool {
     let before = run.steps.iter().take(operation as usize).rev().take(30);
-    before.filter(|step| step.volume == Some(cell.0) && step.node == Some(cell.1)).any(|step| step.deed == Deed::DetachFailed)
+    before
+        .filter(|step| step.volume == Some(cell.0) && step.node == Some(cell.1))
+        .any(|step| step.deed == Deed::DetachFailed)
 }
 
 fn spec_unknown(run: &Run, cell: Cell) -> bool {
-    run.steps.iter().any(|step| step.deed == Deed::SyncSkipped && step.volume == Some(cell.0) && step.node == Some(cell.1))
+    run.steps
+        .iter()
+        .any(|step| step.deed == Deed::SyncSkipped && step.volume == Some(cell.0) && step.node == Some(cell.1))
 }
 
 /// A new process that does not know an attachment: a detach had begun, or an attach had not ended.
@@ -67,7 +85,14 @@ fn forgotten(run: &Run, profile: Profile, cell: Cell, restart: StepId) -> &'stat
     let before = run.steps.iter().take(restart as usize).rev();
     let mut here = before.filter(|step| step.volume == Some(cell.0) && step.node == Some(cell.1));
     let attach = here.find(|step| {
-        matches!(step.deed, Deed::ReportDropped | Deed::DetachRefused | Deed::DetachStarted | Deed::AttachStarted | Deed::ReportPublished)
+        matches!(
+            step.deed,
+            Deed::ReportDropped
+                | Deed::DetachRefused
+                | Deed::DetachStarted
+                | Deed::AttachStarted
+                | Deed::ReportPublished
+        )
     });
     match attach.map(|step| step.deed) {
         Some(Deed::AttachStarted) => "kcm-restart-during-attach-leaves-dangling",

@@ -43,7 +43,10 @@ pub struct Outlook {
 pub fn ask(world: &World) -> Outlook {
     let mut fork = world.clone();
     if fork.settled() {
-        return Outlook { settles: Some(fork.now), broken: Vec::new() };
+        return Outlook {
+            settles: Some(fork.now),
+            broken: Vec::new(),
+        };
     }
     let until = fork.now + HORIZON;
     let mut settled = None;
@@ -54,7 +57,10 @@ pub fn ask(world: &World) -> Outlook {
         settled.is_some()
     });
     let broken = if settled.is_some() { Vec::new() } else { broken(&fork) };
-    Outlook { settles: settled, broken }
+    Outlook {
+        settles: settled,
+        broken,
+    }
 }
 
 /// Rules that are broken in a world that has come to rest.
@@ -70,7 +76,11 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
         .filter_map(|pair| {
             let state = world.cell(pair);
             let due = world.is_due(pair.1);
-            let rule = if state.wished { broken_wish(&state, due) } else { broken_rest(world, pair, &state, waits) };
+            let rule = if state.wished {
+                broken_wish(&state, due)
+            } else {
+                broken_rest(world, pair, &state, waits)
+            };
             rule.map(|rule| (pair.0, pair.1, rule))
         })
         .collect();

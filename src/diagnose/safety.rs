@@ -30,26 +30,37 @@ pub fn breaches(run: &Run, lives: &Lives, exclusive: &dyn Fn(Volume) -> bool) ->
     let mut found: Vec<Breach> = Vec::new();
     for (index, step) in run.steps.iter().enumerate() {
         let id = StepId::try_from(index).unwrap_or(StepId::MAX);
-        let (Some(volume), Some(node)) = (step.volume, step.node) else { continue };
+        let (Some(volume), Some(node)) = (step.volume, step.node) else {
+            continue;
+        };
         let cell = (volume, node);
         let breach = match step.deed {
             Deed::DetachStarted | Deed::DetachForced | Deed::VaDeletedByHand => under_mount(run, lives, cell, id, step),
-            Deed::VaStripped if run.state_at(cell, id).is_some_and(|state| state.mounted) => under_mount(run, lives, cell, id, step),
+            Deed::VaStripped if run.state_at(cell, id).is_some_and(|state| state.mounted) => {
+                under_mount(run, lives, cell, id, step)
+            }
             Deed::VaCreated if exclusive(volume) => second_node(run, cell, id),
             Deed::VaAttached if exclusive(volume) => both_attached(run, cell, id),
             Deed::VaStripped if exclusive(volume) => stripped_while_elsewhere(run, cell, id),
             _ => None,
         };
         if let Some(breach) = breach
-            && !found.iter().any(|other| other.cell.0 == breach.cell.0 && other.mechanism == breach.mechanism)
+            && !found
+                .iter()
+                .any(|other| other.cell.0 == breach.cell.0 && other.mechanism == breach.mechanism)
         {
             found.push(breach);
         }
     }
     // Where somebody stripped a finalizer, the second attachment before it is part of that story.
-    let stripped: Vec<Volume> =
-        found.iter().filter(|breach| breach.mechanism == "va-stripped-or-deleted-by-hand").map(|breach| breach.cell.0).collect();
-    found.retain(|breach| breach.mechanism != "uncertain-volume-does-not-block-other-node" || !stripped.contains(&breach.cell.0));
+    let stripped: Vec<Volume> = found
+        .iter()
+        .filter(|breach| breach.mechanism == "va-stripped-or-deleted-by-hand")
+        .map(|breach| breach.cell.0)
+        .collect();
+    found.retain(|breach| {
+        breach.mechanism != "uncertain-volume-does-not-block-other-node" || !stripped.contains(&breach.cell.0)
+    });
     found
 }
 
@@ -59,8 +70,14 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
     if !state.mounted || !lives.kubelet_lives_after(cell.1, step.at + Span::secs(1)) {
         return None;
     }
-    let edited = last(run, cell, id, |step| matches!(step.deed, Deed::InUseEdited | Deed::Mounted | Deed::InUse));
-    let edited = edited.filter(|id| run.steps.get(*id as usize).is_some_and(|step| step.deed == Deed::InUseEdited));
+    let edited = last(run, cell, id, |step| {
+        matches!(step.deed, Deed::InUseEdited | Deed::Mounted | Deed::InUse)
+    });
+    let edited = edited.filter(|id| {
+        run.steps
+            .get(*id as usize)
+            .is_some_and(|step| step.deed == Deed::InUseEdited)
+    });
     let (operation, trigger, mechanism) = match (step.deed, edited) {
         (Deed::VaDeletedByHand | Deed::VaStripped, _) => (id, None, "va-stripped-or-deleted-by-hand"),
         (_, Some(edit)) => (edit, Some(id), "in-use-list-overwritten-by-third-party"),
@@ -68,7 +85,12 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
         _ => {
             // The node said it is no longer in use; only its own later unmount proves that it still was.
             let late = run.steps.iter().skip(id as usize + 1).find(|later| {
-                later.volume == Some(cell.0) && later.node == Some(cell.1) && matches!(later.deed, Deed::Mounted | Deed::Unmounted | Deed::Dropped | Deed::UnmountFailed)
+                later.volume == Some(cell.0)
+                    && later.node == Some(cell.1)
+                    && matches!(
+                        later.deed,
+                        Deed::Mounted | Deed::Unmounted | Deed::Dropped | Deed::UnmountFailed
+                    )
             })?;
             if late.deed == Deed::Mounted {
                 return None;
@@ -76,12 +98,19 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
             (id, None, "reconstruct-failure-frees-volume-in-use")
         }
     };
-    Some(Breach { cell, operation, trigger, mechanism })
+    Some(Breach {
+        cell,
+        operation,
+        trigger,
+        mechanism,
+    })
 }
 
 /// What to call a forced detach from a node that lives.
 fn forced_on(run: &Run, cell: Cell, id: StepId) -> &'static str {
-    let life = last(run, cell, id, |step| matches!(step.deed, Deed::NodeNotReady | Deed::NodeReady | Deed::NodeTainted));
+    let life = last(run, cell, id, |step| {
+        matches!(step.deed, Deed::NodeNotReady | Deed::NodeReady | Deed::NodeTainted)
+    });
     match life.and_then(|id| run.steps.get(id as usize)).map(|step| step.deed) {
         Some(Deed::NodeTainted) => "out-of-service-taint-on-live-node",
         Some(Deed::NodeNotReady) => catalogue::UNKNOWN,
@@ -93,22 +122,45 @@ fn forced_on(run: &Run, cell: Cell, id: StepId) -> &'static str {
 fn second_node(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
     others(run, cell).find(|other| {
         let state = run.state_at(*other, id);
-        state.is_some_and(|state| matches!(state.attachment, Va::Attached | Va::Requested) && state.controller == Some(Held::Uncertain))
+        state.is_some_and(|state| {
+            matches!(state.attachment, Va::Attached | Va::Requested) && state.controller == Some(Held::Uncertain)
+        })
     })?;
-    Some(Breach { cell, operation: id, trigger: None, mechanism: "uncertain-volume-does-not-block-other-node" })
+    Some(Breach {
+        cell,
+        operation: id,
+        trigger: None,
+        mechanism: "uncertain-volume-does-not-block-other-node",
+    })
 }
 
 /// The back-end attaches an exclusive volume although it has not let go of it elsewhere: the other attachment still says
 /// attached, or its finalizer was stripped before the driver let go.
 fn both_attached(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
     for other in others(run, cell) {
-        let last = last(run, other, id, |step| matches!(step.deed, Deed::VaStripped | Deed::VaGone | Deed::VaAttached))?;
+        let last = last(run, other, id, |step| {
+            matches!(step.deed, Deed::VaStripped | Deed::VaGone | Deed::VaAttached)
+        })?;
         match run.steps.get(last as usize).map(|step| step.deed) {
             Some(Deed::VaStripped) => {
-                return Some(Breach { cell: other, operation: last, trigger: Some(id), mechanism: "va-stripped-or-deleted-by-hand" });
+                return Some(Breach {
+                    cell: other,
+                    operation: last,
+                    trigger: Some(id),
+                    mechanism: "va-stripped-or-deleted-by-hand",
+                });
             }
-            Some(Deed::VaAttached) if run.state_at(other, id).is_some_and(|state| state.attachment != Va::None) => {
-                return Some(Breach { cell, operation: id, trigger: None, mechanism: "uncertain-volume-does-not-block-other-node" });
+            Some(Deed::VaAttached)
+                if run
+                    .state_at(other, id)
+                    .is_some_and(|state| state.attachment != Va::None) =>
+            {
+                return Some(Breach {
+                    cell,
+                    operation: id,
+                    trigger: None,
+                    mechanism: "uncertain-volume-does-not-block-other-node",
+                });
             }
             _ => {}
         }
@@ -122,18 +174,29 @@ fn stripped_while_elsewhere(run: &Run, cell: Cell, id: StepId) -> Option<Breach>
     let held = matches!(state.attachment, Va::Attached | Va::Detaching);
     let mut elsewhere = others(run, cell).filter_map(|other| run.state_at(other, id));
     let twice = held && elsewhere.any(|state| state.attachment == Va::Attached);
-    twice.then_some(Breach { cell, operation: id, trigger: None, mechanism: "va-stripped-or-deleted-by-hand" })
+    twice.then_some(Breach {
+        cell,
+        operation: id,
+        trigger: None,
+        mechanism: "va-stripped-or-deleted-by-hand",
+    })
 }
 
 fn others(run: &Run, cell: Cell) -> impl Iterator<Item = Cell> + '_ {
-    run.track.keys().copied().filter(move |other| other.0 == cell.0 && other.1 != cell.1)
+    run.track
+        .keys()
+        .copied()
+        .filter(move |other| other.0 == cell.0 && other.1 != cell.1)
 }
 
 /// The last step before `id` on this pair (or its node) that the rule picks.
 fn last(run: &Run, cell: Cell, id: StepId, pick: impl Fn(&Step) -> bool) -> Option<StepId> {
     let before = run.steps.iter().take(id as usize).enumerate().rev();
-    let mut here = before.filter(|(_, step)| step.node.is_none_or(|node| node == cell.1) && step.volume.is_none_or(|volume| volume == cell.0));
-    here.find(|(_, step)| pick(step)).and_then(|(index, _)| StepId::try_from(index).ok())
+    let mut here = before.filter(|(_, step)| {
+        step.node.is_none_or(|node| node == cell.1) && step.volume.is_none_or(|volume| volume == cell.0)
+    });
+    here.find(|(_, step)| pick(step))
+        .and_then(|(index, _)| StepId::try_from(index).ok())
 }
 
 /// Whether a party is one of the machinery's own.

@@ -38,7 +38,12 @@ pub fn of(run: &Run, cell: Cell, rule: Broken, dead: StepId) -> Story {
 pub fn tell(run: &Run, cell: Cell, operation: StepId, trigger: Option<StepId>) -> Story {
     let harmed = trigger.unwrap_or(operation);
     let symptom = symptom(run, cell, operation, harmed);
-    Story { operation, trigger, symptom, chain: chain(run, cell, operation, trigger, symptom) }
+    Story {
+        operation,
+        trigger,
+        symptom,
+        chain: chain(run, cell, operation, trigger, symptom),
+    }
 }
 
 fn step(run: &Run, id: StepId) -> Option<&Step> {
@@ -48,13 +53,20 @@ fn step(run: &Run, id: StepId) -> Option<&Step> {
 /// Ids and steps up to and including `last`, newest first.
 fn back_from(run: &Run, last: StepId) -> impl Iterator<Item = (StepId, &Step)> {
     let upto = run.steps.len().min(last as usize + 1);
-    run.steps[..upto].iter().enumerate().rev().map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
+    run.steps[..upto]
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
 }
 
 /// Ids and steps from `first` on.
 fn on_from(run: &Run, first: StepId) -> impl Iterator<Item = (StepId, &Step)> {
     let from = run.steps.len().min(first as usize);
-    run.steps[from..].iter().enumerate().map(move |(index, step)| (first + StepId::try_from(index).unwrap_or(0), step))
+    run.steps[from..]
+        .iter()
+        .enumerate()
+        .map(move |(index, step)| (first + StepId::try_from(index).unwrap_or(0), step))
 }
 
 fn concerns(step: &Step, cell: Cell) -> bool {
@@ -72,12 +84,20 @@ fn operation(run: &Run, cell: Cell, rule: Broken, dead: StepId) -> Option<StepId
             Deed::ReportRemovalPublished,
             Deed::NodeCreated,
         ],
-        Broken::AttachmentGone => &[Deed::VaDeletedByHand, Deed::VaStripped, Deed::DetachFailed, Deed::VaGone, Deed::ControllerStarted],
+        Broken::AttachmentGone => &[
+            Deed::VaDeletedByHand,
+            Deed::VaStripped,
+            Deed::DetachFailed,
+            Deed::VaGone,
+            Deed::ControllerStarted,
+        ],
         Broken::AttachmentForgotten => &[Deed::ControllerStarted, Deed::SyncLost, Deed::DetachDone],
         Broken::BackEndForgotten => &[Deed::VaStripped, Deed::VaDeletedByHand, Deed::VaGone],
         Broken::NotDesired => &[Deed::NodeUnmanaged, Deed::ControllerStarted],
     };
-    back_from(run, dead).find(|(_, step)| concerns(step, cell) && authors.contains(&step.deed)).map(|(id, _)| id)
+    back_from(run, dead)
+        .find(|(_, step)| concerns(step, cell) && authors.contains(&step.deed))
+        .map(|(id, _)| id)
 }
 
 /// The step that turned the disagreement into harm.
@@ -90,11 +110,21 @@ fn trigger(run: &Run, cell: Cell, rule: Broken, operation: StepId, dead: StepId)
     if dead > operation && step(run, dead).is_some_and(wish) {
         return Some(dead);
     }
-    let later = on_from(run, operation + 1).find(|(_, step)| wish(step)).map(|(id, _)| id);
+    let later = on_from(run, operation + 1)
+        .find(|(_, step)| wish(step))
+        .map(|(id, _)| id);
     later.or_else(|| {
-        let turned = dead > operation && step(run, dead).is_some_and(|step| concerns(step, cell));
+        let turned = dead > operation && step(run, dead).is_some_and(|step| concerns(step, cell) && turns(step.deed));
         turned.then_some(dead)
     })
+}
+
+/// Deeds that can turn a disagreement into harm.
+fn turns(deed: Deed) -> bool {
+    !matches!(
+        deed,
+        Deed::InUse | Deed::NotInUse | Deed::NotInUseYet | Deed::AttacherActs | Deed::WishWaits | Deed::VerifyFailed
+    )
 }
 
 /// What somebody noticed: the waiting pod's kubelet first, else the controller that cannot attach.
@@ -102,7 +132,11 @@ fn symptom(run: &Run, cell: Cell, operation: StepId, harmed: StepId) -> Option<S
     let from = operation.min(harmed);
     let here = |step: &Step| step.volume == Some(cell.0) && matches!(step.actor, Party::Kubelet(_));
     // A failed look is the plainest; where the kubelet waits silently, the line that it waits is what there is.
-    let soon = run.steps.get(harmed as usize).map_or(crate::time::Time::MAX, |step| step.at) + SOON;
+    let soon = run
+        .steps
+        .get(harmed as usize)
+        .map_or(crate::time::Time::MAX, |step| step.at)
+        + SOON;
     let order: [(&[Deed], bool); 4] = [
         (&[Deed::VerifyFailed, Deed::MountFailed], true),
         (&[Deed::WishWaits], false),
@@ -111,23 +145,48 @@ fn symptom(run: &Run, cell: Cell, operation: StepId, harmed: StepId) -> Option<S
     ];
     for (deeds, only_soon) in order {
         let fits = |step: &Step| here(step) && deeds.contains(&step.deed) && (!only_soon || step.at <= soon);
+        // The line that a pod waits stands at the pod's arrival, which may be before the states parted.
+        let harmed = if deeds == [Deed::WishWaits] {
+            arrival(run, cell, harmed)
+        } else {
+            harmed
+        };
         let same_node = on_from(run, harmed).find(|(_, step)| fits(step) && step.node == Some(cell.1));
         let found = same_node.or_else(|| on_from(run, harmed).find(|(_, step)| fits(step)));
         if let Some((id, _)) = found {
             return Some(id);
         }
     }
-    let refused = |step: &Step| step.volume == Some(cell.0) && matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError | Deed::MultiAttach);
+    let refused = |step: &Step| {
+        step.volume == Some(cell.0) && matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError | Deed::MultiAttach)
+    };
     on_from(run, from).find(|(_, step)| refused(step)).map(|(id, _)| id)
+}
+
+/// The last arrival of a pod that wants the volume here, up to a step; that step where there is none.
+fn arrival(run: &Run, cell: Cell, upto: StepId) -> StepId {
+    let bound = |step: &Step| step.deed == Deed::PodBound && step.volume == Some(cell.0) && step.node == Some(cell.1);
+    back_from(run, upto)
+        .find(|(_, step)| bound(step))
+        .map_or(upto, |(id, _)| id)
 }
 
 /// The steps worth telling, from a little before the operation to the symptom.
 fn chain(run: &Run, cell: Cell, operation: StepId, trigger: Option<StepId>, symptom: Option<StepId>) -> Vec<StepId> {
-    let last = [Some(operation), trigger, symptom].into_iter().flatten().max().unwrap_or(operation);
+    let last = [Some(operation), trigger, symptom]
+        .into_iter()
+        .flatten()
+        .max()
+        .unwrap_or(operation);
     let first = beginning(run, cell, operation);
     let mut chain: Vec<StepId> = on_from(run, first)
         .take_while(|(id, _)| *id <= last)
-        .filter(|(id, step)| [Some(*id)].iter().any(|id| *id == Some(operation) || *id == trigger || *id == symptom) || told(step, cell))
+        .filter(|(id, step)| {
+            [Some(*id)]
+                .iter()
+                .any(|id| *id == Some(operation) || *id == trigger || *id == symptom)
+                || told(step, cell)
+        })
         .map(|(id, _)| id)
         .collect();
     thin(run, &mut chain, &[Some(operation), trigger, symptom]);
@@ -138,7 +197,13 @@ fn chain(run: &Run, cell: Cell, operation: StepId, trigger: Option<StepId>, symp
 fn told(step: &Step, cell: Cell) -> bool {
     let quiet = matches!(
         step.deed,
-        Deed::InUse | Deed::AttacherActs | Deed::PodEnded | Deed::PodGone | Deed::Verified | Deed::WishWaits | Deed::NotInUseYet
+        Deed::InUse
+            | Deed::AttacherActs
+            | Deed::PodEnded
+            | Deed::PodGone
+            | Deed::Verified
+            | Deed::WishWaits
+            | Deed::NotInUseYet
     );
     let global = step.volume.is_none() && (step.node.is_none() || step.node == Some(cell.1));
     !quiet && (global || step.volume == Some(cell.0))
@@ -146,7 +211,12 @@ fn told(step: &Step, cell: Cell) -> bool {
 
 /// Where the story begins: at the last detach or attach try before the operation, at most a few steps back.
 fn beginning(run: &Run, cell: Cell, operation: StepId) -> StepId {
-    let opens = |deed: Deed| matches!(deed, Deed::ReportDropped | Deed::AttachStarted | Deed::PodDeleting | Deed::Mounted);
+    let opens = |deed: Deed| {
+        matches!(
+            deed,
+            Deed::ReportDropped | Deed::AttachStarted | Deed::PodDeleting | Deed::Mounted
+        )
+    };
     let mut seen = 0;
     for (id, step) in back_from(run, operation) {
         if !told(step, cell) {

@@ -11,8 +11,8 @@ use crate::graph::cast::Cast;
 use crate::model::world::{CellState, Held, Va};
 use crate::replay::{Cell, Deed, FactId, Run, Step, StepId};
 use crate::report::{
-    self, Actor, AttachmentState, Confidence, ControllerState, Divergence, Evidence, Mounted, Repeat, Severity, States, StatesOverTime,
-    Status, Wait, WaitKind,
+    self, Actor, AttachmentState, Confidence, ControllerState, Divergence, Evidence, Mounted, Repeat, Severity, States,
+    StatesOverTime, Status, Wait, WaitKind,
 };
 
 /// Evidence lines shown for one step.
@@ -35,7 +35,12 @@ impl Teller<'_> {
     /// The divergences of a report.
     #[must_use]
     pub fn divergences(&self, findings: &Findings) -> Vec<Divergence> {
-        findings.divergences.iter().zip(1..).map(|(finding, number)| self.divergence(finding, number)).collect()
+        findings
+            .divergences
+            .iter()
+            .zip(1..)
+            .map(|(finding, number)| self.divergence(finding, number))
+            .collect()
     }
 
     /// The waits of a report.
@@ -49,7 +54,11 @@ impl Teller<'_> {
     pub fn unexplained(&self) -> Vec<report::Unexplained> {
         let told = self.run.unexplained.iter().filter_map(|unexplained| {
             let fact = self.fact(unexplained.fact)?;
-            Some(report::Unexplained { at: fact.at, what: unexplained.why.to_owned(), evidence: vec![self.line(fact)] })
+            Some(report::Unexplained {
+                at: fact.at,
+                what: unexplained.why.to_owned(),
+                evidence: vec![self.line(fact)],
+            })
         });
         told.collect()
     }
@@ -67,14 +76,25 @@ impl Teller<'_> {
                 Harm::Stuck => Severity::Stuck,
                 Harm::Unsafe => Severity::Unsafe,
             },
-            status: if finding.until.is_some() { Status::Healed } else { Status::Open },
-            headline: self.headline(finding, pods.first().map(String::as_str), pv.as_deref().unwrap_or(&volume), &node),
+            status: if finding.until.is_some() {
+                Status::Healed
+            } else {
+                Status::Open
+            },
+            headline: self.headline(
+                finding,
+                pods.first().map(String::as_str),
+                pv.as_deref().unwrap_or(&volume),
+                &node,
+            ),
             volume,
             pv,
             node,
             pods,
             mechanism: finding.mechanism.to_owned(),
-            known_issues: row.map_or(Vec::new(), |row| row.issues.iter().map(|issue| (*issue).to_owned()).collect()),
+            known_issues: row.map_or(Vec::new(), |row| {
+                row.issues.iter().map(|issue| (*issue).to_owned()).collect()
+            }),
             fixed_in: row.and_then(catalogue::Mechanism::fixed_in),
             fixes: row.map_or(Vec::new(), |row| row.fixes().iter().map(ToString::to_string).collect()),
             has_fix: match fixed {
@@ -99,8 +119,15 @@ impl Teller<'_> {
         if let Some(row) = catalogue::find(finding.mechanism) {
             return row.headline(pod, volume, node);
         }
-        let what = self.run.steps.get(finding.story.operation as usize).map_or("the states parted", |step| step.deed.phrase());
-        let what = what.replace("{v}", volume).replace("{n}", node).replace("{p}", pod.unwrap_or("the pod"));
+        let what = self
+            .run
+            .steps
+            .get(finding.story.operation as usize)
+            .map_or("the states parted", |step| step.deed.phrase());
+        let what = what
+            .replace("{v}", volume)
+            .replace("{n}", node)
+            .replace("{p}", pod.unwrap_or("the pod"));
         match finding.harm {
             Harm::Unsafe => format!("Data on {volume} may be at risk: the controller {what}."),
             Harm::Stuck => format!("{volume} on {node} is stuck: {what}."),
@@ -111,7 +138,12 @@ impl Teller<'_> {
     fn confidence(&self, finding: &Finding) -> Confidence {
         let story = &finding.story;
         let key = [Some(story.operation), story.trigger, story.symptom];
-        let seen = key.into_iter().flatten().all(|id| self.run.steps.get(id as usize).is_some_and(|step| step.observed && !step.evidence.is_empty()));
+        let seen = key.into_iter().flatten().all(|id| {
+            self.run
+                .steps
+                .get(id as usize)
+                .is_some_and(|step| step.observed && !step.evidence.is_empty())
+        });
         if seen && finding.story.symptom.is_some() && finding.mechanism != catalogue::UNKNOWN {
             Confidence::Proven
         } else {
@@ -122,14 +154,30 @@ impl Teller<'_> {
     /// Pods that wanted the volume here (or, for a volume wanted elsewhere, there) while it lasted.
     fn pods(&self, finding: &Finding) -> Vec<String> {
         let until = finding.until.unwrap_or(crate::time::Time::MAX);
-        let bound = |step: &&Step| step.deed == Deed::PodBound && step.volume == Some(finding.cell.0) && step.at <= until;
+        let bound =
+            |step: &&Step| step.deed == Deed::PodBound && step.volume == Some(finding.cell.0) && step.at <= until;
         let named = |step: &Step| step.pod.map(|pod| self.cast.pod_info(pod).name.to_string());
-        let here: Vec<&Step> = self.run.steps.iter().filter(bound).filter(|step| step.node == Some(finding.cell.1)).collect();
+        let here: Vec<&Step> = self
+            .run
+            .steps
+            .iter()
+            .filter(bound)
+            .filter(|step| step.node == Some(finding.cell.1))
+            .collect();
         let before = here.iter().rev().find(|step| step.at <= finding.since).copied();
-        let during = self.run.steps.iter().filter(bound).filter(|step| step.at > finding.since);
+        let during = self
+            .run
+            .steps
+            .iter()
+            .filter(bound)
+            .filter(|step| step.at > finding.since);
         let mut pods: Vec<String> = before.into_iter().chain(during).filter_map(named).collect();
         if pods.is_empty() {
-            let on_node = self.cast.pods.iter().filter(|pod| pod.node == Some(finding.cell.1) && pod.volumes.contains(&finding.cell.0));
+            let on_node = self
+                .cast
+                .pods
+                .iter()
+                .filter(|pod| pod.node == Some(finding.cell.1) && pod.volumes.contains(&finding.cell.0));
             pods.extend(on_node.map(|pod| pod.name.to_string()));
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -139,7 +187,10 @@ impl Teller<'_> {
 
     fn states(&self, finding: &Finding) -> StatesOverTime {
         let story = &finding.story;
-        let row = |step: Option<StepId>| step.and_then(|id| self.run.state_at(finding.cell, id)).map_or(States::default(), |state| states(&state));
+        let row = |step: Option<StepId>| {
+            step.and_then(|id| self.run.state_at(finding.cell, id))
+                .map_or(States::default(), |state| states(&state))
+        };
         StatesOverTime {
             before: row(story.operation.checked_sub(1)),
             after: row(Some(story.trigger.unwrap_or(story.operation).max(story.operation))),
@@ -153,13 +204,26 @@ impl Teller<'_> {
         };
         let node = step.node.unwrap_or(cell.1);
         let volume = self.pv(cell).unwrap_or_else(|| self.volume(cell));
-        let pod = step.pod.map_or_else(|| "the pod".to_owned(), |pod| self.cast.pod_info(pod).name.to_string());
-        let mut what = step.deed.phrase().replace("{v}", &volume).replace("{n}", self.cast.node_name(node)).replace("{p}", &pod);
+        let pod = step
+            .pod
+            .map_or_else(|| "the pod".to_owned(), |pod| self.cast.pod_info(pod).name.to_string());
+        let mut what = step
+            .deed
+            .phrase()
+            .replace("{v}", &volume)
+            .replace("{n}", self.cast.node_name(node))
+            .replace("{p}", &pod);
         if let Some(error) = &step.error {
             what.push_str(": ");
             what.push_str(error);
         }
-        let lines: Vec<Evidence> = step.evidence.iter().take(LINES).filter_map(|fact| self.fact(*fact)).map(|fact| self.line(fact)).collect();
+        let lines: Vec<Evidence> = step
+            .evidence
+            .iter()
+            .take(LINES)
+            .filter_map(|fact| self.fact(*fact))
+            .map(|fact| self.line(fact))
+            .collect();
         let (actor, name) = (Actor::from(&step.actor), step.deed.name());
         if step.observed {
             report::Step::observed(step.at, actor, name, what, lines)
@@ -171,9 +235,17 @@ impl Teller<'_> {
     fn wait(&self, wait: &Waiting) -> Wait {
         let until = wait.until.unwrap_or(crate::time::Time::MAX);
         let bound = self.run.steps.iter().filter(|step| {
-            step.deed == Deed::PodBound && step.volume == Some(wait.cell.0) && step.node == Some(wait.cell.1) && step.at <= until
+            step.deed == Deed::PodBound
+                && step.volume == Some(wait.cell.0)
+                && step.node == Some(wait.cell.1)
+                && step.at <= until
         });
-        let pods: Vec<String> = bound.last().and_then(|step| step.pod).map(|pod| self.cast.pod_info(pod).name.to_string()).into_iter().collect();
+        let pods: Vec<String> = bound
+            .last()
+            .and_then(|step| step.pod)
+            .map(|pod| self.cast.pod_info(pod).name.to_string())
+            .into_iter()
+            .collect();
         let mut steps = wait.steps.clone();
         steps.dedup();
         let evidence = steps
@@ -204,12 +276,19 @@ impl Teller<'_> {
     }
 
     fn line(&self, fact: &Fact) -> Evidence {
-        let source = self.reading.sources.get(fact.source.0 as usize).map_or("", |source| &source.path);
+        let source = self
+            .reading
+            .sources
+            .get(fact.source.0 as usize)
+            .map_or("", |source| &source.path);
         Evidence {
             source: source.to_owned(),
             line: fact.line,
             text: fact.text.to_string(),
-            repeat: fact.repeat.map(|repeat| Repeat { count: repeat.count, last_line: repeat.last_line }),
+            repeat: fact.repeat.map(|repeat| Repeat {
+                count: repeat.count,
+                last_line: repeat.last_line,
+            }),
         }
     }
 

@@ -83,15 +83,31 @@ struct Moment {
 /// The stretches in which the pair is wished and not mounted, cut at every step on the volume.
 fn moments(run: &Run, cell: Cell, track: &[(StepId, CellState)], end: Time) -> Vec<Moment> {
     let mut moments = Vec::new();
-    let Some(first) = track.first().map(|(id, _)| *id) else { return moments };
+    let Some(first) = track.first().map(|(id, _)| *id) else {
+        return moments;
+    };
     let cuts: Vec<StepId> = (first..StepId::try_from(run.steps.len()).unwrap_or(StepId::MAX))
-        .filter(|id| run.steps.get(*id as usize).is_some_and(|step| step.volume == Some(cell.0) || step.volume.is_none()))
+        .filter(|id| {
+            run.steps
+                .get(*id as usize)
+                .is_some_and(|step| step.volume == Some(cell.0) || step.volume.is_none())
+        })
         .collect();
     for (index, id) in cuts.iter().enumerate() {
-        let Some(state) = run.state_at(cell, *id).filter(|state| state.wished && !state.mounted) else { continue };
+        let Some(state) = run.state_at(cell, *id).filter(|state| state.wished && !state.mounted) else {
+            continue;
+        };
         let from = run.steps.get(*id as usize).map_or(end, |step| step.at);
-        let to = cuts.get(index + 1).and_then(|next| run.steps.get(*next as usize)).map_or(end, |step| step.at);
-        moments.push(Moment { step: *id, from, to, state });
+        let to = cuts
+            .get(index + 1)
+            .and_then(|next| run.steps.get(*next as usize))
+            .map_or(end, |step| step.at);
+        moments.push(Moment {
+            step: *id,
+            from,
+            to,
+            state,
+        });
     }
     moments
 }
@@ -115,12 +131,19 @@ fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
     for (_, step) in back(run, cell, moment.step) {
         match step.deed {
             Deed::VaAttachError | Deed::AttacherFails | Deed::AttachFailed if step.error.is_some() => {
-                return of_error(step.error.as_deref().unwrap_or(""), other_holder(run, cell, moment.step).is_some());
+                return of_error(
+                    step.error.as_deref().unwrap_or(""),
+                    other_holder(run, cell, moment.step).is_some(),
+                );
             }
             Deed::AttacherActs => attended = true,
             Deed::VaCreated => {
                 let unattended = moment.to - step.at > UNATTENDED && !attended;
-                return if unattended { WaitKind::AttacherDown } else { WaitKind::AttachInProgress };
+                return if unattended {
+                    WaitKind::AttacherDown
+                } else {
+                    WaitKind::AttachInProgress
+                };
             }
             _ => {}
         }
@@ -131,7 +154,12 @@ fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
 /// What an attach error says about who must act.
 fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
     let says = |texts: &[&str]| texts.iter().any(|text| error.contains(text));
-    if says(&["does not contain driver", "csinode", "CSINode", "not found in the list of registered CSI drivers"]) {
+    if says(&[
+        "does not contain driver",
+        "csinode",
+        "CSINode",
+        "not found in the list of registered CSI drivers",
+    ]) {
         WaitKind::DriverNotRegistered
     } else if says(&["ResourceExhausted", "AttachVolumeLimitExceeded", "maximum number of"]) {
         WaitKind::VolumeLimit
@@ -161,7 +189,14 @@ fn on_other_node(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Opt
     let (other, state) = other_holder(run, cell, moment.step)?;
     if state.wished {
         let lost = node_lost(run, other.1, moment.step);
-        return Some((if lost { WaitKind::NodeNotReady } else { WaitKind::MultiAttach }, Some(other.1)));
+        return Some((
+            if lost {
+                WaitKind::NodeNotReady
+            } else {
+                WaitKind::MultiAttach
+            },
+            Some(other.1),
+        ));
     }
     let kind = match state.attachment {
         Va::Detaching => on_detach(run, other, moment.step),
@@ -174,25 +209,44 @@ fn on_other_node(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Opt
 
 /// Whether the timer of a lost node runs, or was switched off.
 fn timer(script: &Script, run: &Run, other: Cell, moment: &Moment) -> WaitKind {
-    let wanted_last = back(run, other, moment.step).find(|(_, step)| matches!(step.deed, Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted));
+    let wanted_last = back(run, other, moment.step).find(|(_, step)| {
+        matches!(
+            step.deed,
+            Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted
+        )
+    });
     let since = wanted_last.map_or(moment.from, |(_, step)| step.at);
     let overdue = moment.to - since > OVERDUE;
     let may_be_off = script.profile.has(Behaviour::DisableForceDetachFlag);
-    if overdue && may_be_off { WaitKind::NodeNotReady } else { WaitKind::ForceDetachTimer }
+    if overdue && may_be_off {
+        WaitKind::NodeNotReady
+    } else {
+        WaitKind::ForceDetachTimer
+    }
 }
 
 /// The pair that keeps an exclusive volume from this one.
 fn other_holder(run: &Run, cell: Cell, step: StepId) -> Option<(Cell, CellState)> {
     let cells = run.track.range((cell.0, Node(0))..=(cell.0, Node(u32::MAX)));
-    let others = cells.filter(|(other, _)| **other != cell).filter_map(|(other, _)| Some((*other, run.state_at(*other, step)?)));
-    let mut holding = others.filter(|(_, state)| state.controller == Some(Held::Attached) || state.controller == Some(Held::Uncertain) || state.attachment != Va::None);
+    let others = cells
+        .filter(|(other, _)| **other != cell)
+        .filter_map(|(other, _)| Some((*other, run.state_at(*other, step)?)));
+    let mut holding = others.filter(|(_, state)| {
+        state.controller == Some(Held::Attached)
+            || state.controller == Some(Held::Uncertain)
+            || state.attachment != Va::None
+    });
     holding.next()
 }
 
 fn node_lost(run: &Run, node: Node, step: StepId) -> bool {
     let upto = run.steps.len().min(step as usize + 1);
     let life = run.steps[..upto].iter().rev().find(|step| {
-        step.node == Some(node) && matches!(step.deed, Deed::NodeNotReady | Deed::NodeReady | Deed::NodeDeleted | Deed::NodeCreated)
+        step.node == Some(node)
+            && matches!(
+                step.deed,
+                Deed::NodeNotReady | Deed::NodeReady | Deed::NodeDeleted | Deed::NodeCreated
+            )
     });
     life.is_some_and(|step| matches!(step.deed, Deed::NodeNotReady | Deed::NodeDeleted))
 }
@@ -202,12 +256,20 @@ fn back(run: &Run, cell: Cell, last: StepId) -> impl Iterator<Item = (StepId, &c
     let upto = run.steps.len().min(last as usize + 1);
     let steps = run.steps[..upto].iter().enumerate().rev();
     steps
-        .filter(move |(_, step)| step.volume.is_none_or(|volume| volume == cell.0) && step.node.is_none_or(|node| node == cell.1))
+        .filter(move |(_, step)| {
+            step.volume.is_none_or(|volume| volume == cell.0) && step.node.is_none_or(|node| node == cell.1)
+        })
         .map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
 }
 
 /// Joins neighbouring stretches of one kind.
-fn merge(script: &Script, run: &Run, cell: Cell, spans: Vec<(Moment, (WaitKind, Option<Node>))>, end: Time) -> Vec<Waiting> {
+fn merge(
+    script: &Script,
+    run: &Run,
+    cell: Cell,
+    spans: Vec<(Moment, (WaitKind, Option<Node>))>,
+    end: Time,
+) -> Vec<Waiting> {
     let mut waits: Vec<Waiting> = Vec::new();
     for (moment, (kind, holder)) in spans {
         match waits.last_mut() {
@@ -245,8 +307,10 @@ fn timer_ends(run: &Run, other: Cell, since: Time) -> Option<Time> {
         step.at <= since + Span::secs(1)
             && step.node.is_none_or(|node| node == other.1)
             && step.volume.is_none_or(|volume| volume == other.0)
-            && matches!(step.deed, Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted)
+            && matches!(
+                step.deed,
+                Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted
+            )
     });
     begun.map(|step| step.at + FORCE_TIMER)
 }
-

@@ -353,7 +353,9 @@ impl AuditEvent<'_> {
     /// `?gracePeriodSeconds=0`, as older clients ask.
     fn grace_in_query(&self) -> Option<i64> {
         let (_, query) = self.request_uri.split_once('?')?;
-        let asked = query.split('&').find_map(|pair| pair.strip_prefix("gracePeriodSeconds="))?;
+        let asked = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("gracePeriodSeconds="))?;
         asked.parse().ok()
     }
 

@@ -279,7 +279,9 @@ impl Joins {
     fn learn(&mut self, fact: &Fact) {
         match &fact.detail {
             Detail::Pv(detail) => self.learn_pv(fact, detail),
-            Detail::Pvc { claim, pv: Some(pv), .. } => {
+            Detail::Pvc {
+                claim, pv: Some(pv), ..
+            } => {
                 self.claim_pv.insert(claim.clone(), pv.clone());
             }
             Detail::Attachment(detail) => {

@@ -26,7 +26,9 @@ impl Replay<'_> {
             (Kind::AttachOk, Some(cell)) => self.attach_done(id, cell),
             (Kind::OpBackoff, _) => self.operation_failed(id, fact, cell),
             (Kind::DetachStarted, Some(cell)) => self.detach_started(id, cell, false),
-            (Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService, Some(cell)) => self.detach_started(id, cell, true),
+            (Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService, Some(cell)) => {
+                self.detach_started(id, cell, true)
+            }
             (Kind::DetachStarting, Some(cell)) => self.detach_tried(id, fact, cell),
             (Kind::DetachOk, Some(cell)) => self.detach_done(id, cell),
             (Kind::SyncVolumeLost, Some(cell)) => self.sync_lost(id, cell),
@@ -68,7 +70,9 @@ impl Replay<'_> {
     }
 
     fn operation_failed(&mut self, id: FactId, fact: &Fact, cell: Option<Cell>) {
-        let Some(volume) = self.script.cast.volume(fact) else { return };
+        let Some(volume) = self.script.cast.volume(fact) else {
+            return;
+        };
         let Some((detach, cell)) = self.failed_operation(fact, volume, cell) else {
             return self.unexplained(id, "an operation fails that nobody started");
         };
@@ -82,16 +86,25 @@ impl Replay<'_> {
             }
         } else {
             self.world.attach_ended(cell, false);
-            self.step(Deed::AttachFailed, Party::Controller, on(cell), &[id]).error.clone_from(&fact.error);
+            self.step(Deed::AttachFailed, Party::Controller, on(cell), &[id])
+                .error
+                .clone_from(&fact.error);
         }
     }
 
     /// Which operation a back-off line speaks of: told by the error, else the one that is pending.
     fn failed_operation(&self, fact: &Fact, volume: Volume, cell: Option<Cell>) -> Option<(bool, Cell)> {
         let running = self.world.operation(volume);
-        let inner = if let Detail::Backoff { inner, .. } = &fact.detail { *inner } else { fact.kind };
+        let inner = if let Detail::Backoff { inner, .. } = &fact.detail {
+            *inner
+        } else {
+            fact.kind
+        };
         let told = match inner {
-            Kind::DetachFailed | Kind::DetachRefusedInUse | Kind::DetachVerifyNodeGetFailed | Kind::DetachSetupFailed => Some(true),
+            Kind::DetachFailed
+            | Kind::DetachRefusedInUse
+            | Kind::DetachVerifyNodeGetFailed
+            | Kind::DetachSetupFailed => Some(true),
             Kind::AttachFailed | Kind::AttachSetupFailed | Kind::AttachMarkFailed => Some(false),
             _ => None,
         };
@@ -113,7 +126,11 @@ impl Replay<'_> {
             self.drop_report(cell, &[id], false);
         }
         self.world.detach_begins(pair, forced);
-        let deed = if forced { Deed::DetachForced } else { Deed::DetachStarted };
+        let deed = if forced {
+            Deed::DetachForced
+        } else {
+            Deed::DetachStarted
+        };
         self.step(deed, Party::Controller, on(cell), &[id]);
     }
 
@@ -140,7 +157,10 @@ impl Replay<'_> {
         facts.filter(|later| later.party == Party::Controller).any(|later| {
             let started = matches!(
                 later.kind,
-                Kind::DetachStarted | Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService | Kind::DetachStartFailed
+                Kind::DetachStarted
+                    | Kind::DetachForcedTimeout
+                    | Kind::DetachForcedOutOfService
+                    | Kind::DetachStartFailed
             );
             started && self.script.cast.volume(later) == Some(cell.0) && self.script.cast.node(later) == Some(cell.1)
         })
@@ -161,7 +181,11 @@ impl Replay<'_> {
         let pair = cell;
         self.world.unreport(pair);
         self.due(cell.1);
-        let deed = if self.refuses_now(cell) { Deed::DetachRefused } else { Deed::ReportDropped };
+        let deed = if self.refuses_now(cell) {
+            Deed::DetachRefused
+        } else {
+            Deed::ReportDropped
+        };
         if deed == Deed::DetachRefused {
             self.watch.refused.insert(cell, self.world.now);
         }
@@ -185,7 +209,9 @@ impl Replay<'_> {
     }
 
     fn sync_nil_spec(&mut self, id: FactId, fact: &Fact) {
-        let Some(volume) = self.script.cast.volume(fact) else { return };
+        let Some(volume) = self.script.cast.volume(fact) else {
+            return;
+        };
         let nodes: Vec<Node> = self.world.holders(volume).into_iter().map(|node| node).collect();
         for node in nodes {
             self.world.forget_spec((volume, node));
@@ -259,9 +285,16 @@ impl Replay<'_> {
 
     /// A node patch that the log tells of; the audit log may have told it before.
     fn patch_logged(&mut self, id: FactId, fact: &Fact) {
-        let Some(node) = self.script.cast.node(fact) else { return };
+        let Some(node) = self.script.cast.node(fact) else {
+            return;
+        };
         let Detail::Node(detail) = &fact.detail else { return };
-        for deed in [Deed::ReportRemovalPublished, Deed::ReportPublished, Deed::ReportPatchEmpty, Deed::DetachRefused] {
+        for deed in [
+            Deed::ReportRemovalPublished,
+            Deed::ReportPublished,
+            Deed::ReportPatchEmpty,
+            Deed::DetachRefused,
+        ] {
             if self.confirm_on_node(deed, node, id) {
                 return;
             }
@@ -281,7 +314,14 @@ impl Replay<'_> {
     fn confirm_on_node(&mut self, deed: Deed, node: Node, fact: FactId) -> bool {
         let recent = self.world.now - Span::millis(1500);
         let mut found = false;
-        for step in self.run.steps.iter_mut().rev().take(40).take_while(|step| step.at >= recent) {
+        for step in self
+            .run
+            .steps
+            .iter_mut()
+            .rev()
+            .take(40)
+            .take_while(|step| step.at >= recent)
+        {
             if step.deed == deed && step.node == Some(node) && step.actor == Party::Controller {
                 step.evidence.push(fact);
                 found = true;
@@ -316,7 +356,8 @@ impl Replay<'_> {
                 self.world.assume_held(pair, true);
             }
             self.world.put_on_report(pair);
-            self.step(Deed::ReportAdded, Party::Controller, (Some(volume), Some(node)), &[id]).observed = false;
+            self.step(Deed::ReportAdded, Party::Controller, (Some(volume), Some(node)), &[id])
+                .observed = false;
         }
     }
 
@@ -350,25 +391,46 @@ impl Replay<'_> {
         let idle = self.world.operation(pair.0).is_none();
         let backs_off = self.world.detach_backs_off(pair);
         let checked = self.script.profile.has(Behaviour::BackoffCheckedBeforeUnreport);
-        self.world.on_report(pair) && !self.world.desires(pair) && !self.world.counts_mounted(pair) && idle && !(checked && backs_off)
+        self.world.on_report(pair)
+            && !self.world.desires(pair)
+            && !self.world.counts_mounted(pair)
+            && idle
+            && !(checked && backs_off)
     }
 
     /// The list differs from what the API server has, but the controller's cached copy hid it.
     fn stale_patch(&mut self, id: FactId, node: Node) {
         let listed = self.world.report(node);
-        let reported = self.world.board.nodes.get(&node).map_or(BTreeSet::new(), |object| object.attached.clone());
+        let reported = self
+            .world
+            .board
+            .nodes
+            .get(&node)
+            .map_or(BTreeSet::new(), |object| object.attached.clone());
         let hidden: Vec<Volume> = listed.symmetric_difference(&reported).copied().collect();
         if !self.world.is_due(node) && hidden.is_empty() {
             self.unexplained(id, "an empty node patch though the model's report had not changed");
         }
         self.world.patched(node);
         for volume in hidden {
-            self.step(Deed::ReportPatchEmpty, Party::Controller, (Some(volume), Some(node)), &[id]);
+            self.step(
+                Deed::ReportPatchEmpty,
+                Party::Controller,
+                (Some(volume), Some(node)),
+                &[id],
+            );
         }
     }
 
     /// The answer to a patch: the API server's list is as told.
-    pub(super) fn report_patched(&mut self, id: FactId, node: Node, patch: Option<&NodePatch>, before: Option<&NodeObject>, after: &NodeObject) {
+    pub(super) fn report_patched(
+        &mut self,
+        id: FactId,
+        node: Node,
+        patch: Option<&NodePatch>,
+        before: Option<&NodeObject>,
+        after: &NodeObject,
+    ) {
         if patch.is_none() {
             // No body was recorded: the patch did what the list asked for.
             let listed = self.world.report(node);
@@ -382,30 +444,51 @@ impl Replay<'_> {
         let old = before.map_or(&empty, |object| &object.attached);
         for volume in old.symmetric_difference(&after.attached).copied() {
             let gone = old.contains(&volume);
-            let deed = if gone { Deed::ReportRemovalPublished } else { Deed::ReportPublished };
+            let deed = if gone {
+                Deed::ReportRemovalPublished
+            } else {
+                Deed::ReportPublished
+            };
             self.step(deed, Party::Controller, (Some(volume), Some(node)), &[id]);
         }
     }
 
     /// A patch failed: in old versions the other nodes' turns are forgotten (kubernetes#107973).
     pub(super) fn report_patch_failed(&mut self, id: FactId, node: Node) {
-        let sent = self.script.facts.get(id as usize).and_then(|fact| fact.call.as_ref()).map_or(self.world.now, |call| call.received);
+        let sent = self
+            .script
+            .facts
+            .get(id as usize)
+            .and_then(|fact| fact.call.as_ref())
+            .map_or(self.world.now, |call| call.received);
         self.step(Deed::ReportPatchFailed, Party::Controller, (None, Some(node)), &[id]);
         self.world.set_due(node, true);
         if self.script.profile.has(Behaviour::NodeStatusContinueAfterError) {
             return;
         }
-        let others: Vec<Node> = self.watch.due.iter().filter(|(other, since)| **other != node && **since <= sent).map(|(other, _)| *other).collect();
+        let others: Vec<Node> = self
+            .watch
+            .due
+            .iter()
+            .filter(|(other, since)| **other != node && **since <= sent)
+            .map(|(other, _)| *other)
+            .collect();
         for other in others {
             self.watch.due.remove(&other);
             if !self.world.is_due(other) {
                 continue;
             }
             self.world.set_due(other, false);
-            let reported = self.world.board.nodes.get(&other).map_or(BTreeSet::new(), |object| object.attached.clone());
+            let reported = self
+                .world
+                .board
+                .nodes
+                .get(&other)
+                .map_or(BTreeSet::new(), |object| object.attached.clone());
             for volume in self.world.report(other).symmetric_difference(&reported).copied() {
                 let cell = (Some(volume), Some(other));
-                self.step(Deed::ReportForgotten, Party::Controller, cell, &[id]).observed = false;
+                self.step(Deed::ReportForgotten, Party::Controller, cell, &[id])
+                    .observed = false;
             }
         }
     }
@@ -419,7 +502,13 @@ impl Replay<'_> {
     }
 
     fn va_logged(&mut self, id: FactId, fact: &Fact) {
-        let Some(cell) = fact.attachment.as_ref().and_then(|name| self.script.cast.attachment(name)) else { return };
+        let Some(cell) = fact
+            .attachment
+            .as_ref()
+            .and_then(|name| self.script.cast.attachment(name))
+        else {
+            return;
+        };
         self.world.board.attachments.entry(cell).or_default();
         self.step(Deed::VaCreated, Party::Controller, on(cell), &[id]);
     }
@@ -435,7 +524,8 @@ impl Replay<'_> {
                 self.watch.life += 1;
                 self.world.controller_stops();
                 let last = self.script.lives.controllers.len() == self.watch.life;
-                self.step(Deed::ControllerStopped, Party::Controller, (None, None), &[]).at = life.to;
+                self.step(Deed::ControllerStopped, Party::Controller, (None, None), &[])
+                    .at = life.to;
                 if last {
                     return;
                 }
@@ -448,11 +538,19 @@ impl Replay<'_> {
                 let first = self.watch.life == 0;
                 self.world.controller_starts();
                 self.watch.due.clear();
-                if !first || self.script.lives.controller_heard.is_some_and(|heard| life.from - heard > Span::secs(30)) {
-                    self.step(Deed::ControllerStarted, Party::Controller, (None, None), &[]).at = life.from;
+                if !first
+                    || self
+                        .script
+                        .lives
+                        .controller_heard
+                        .is_some_and(|heard| life.from - heard > Span::secs(30))
+                {
+                    self.step(Deed::ControllerStarted, Party::Controller, (None, None), &[])
+                        .at = life.from;
                 }
                 let pairs = self.world.pairs();
-                self.dirty.extend(pairs.into_iter().map(|(volume, node)| (volume, node)));
+                self.dirty
+                    .extend(pairs.into_iter().map(|(volume, node)| (volume, node)));
             }
         }
     }

@@ -12,12 +12,16 @@ use crate::time::{Span, Time};
 impl Replay<'_> {
     /// A line of a kubelet's log.
     pub(super) fn kubelet_says(&mut self, id: FactId, fact: &Fact) {
-        let Some(node) = self.script.cast.node(fact).or_else(|| self.speaker(fact)) else { return };
+        let Some(node) = self.script.cast.node(fact).or_else(|| self.speaker(fact)) else {
+            return;
+        };
         if fact.kind == Kind::KubeletStarted {
             self.kubelet_started(id, fact, node);
             return;
         }
-        let Some(volume) = self.script.cast.volume(fact) else { return self.pod_waits(id, fact, node) };
+        let Some(volume) = self.script.cast.volume(fact) else {
+            return self.pod_waits(id, fact, node);
+        };
         let cell = (volume, node);
         let pod = self.script.cast.pod(fact);
         let deed = match fact.kind {
@@ -48,13 +52,18 @@ impl Replay<'_> {
     /// Containers run once the volumes are mounted, and have ended when they are unmounted: told by no object where pod
     /// status writes are not audited.
     fn containers(&mut self, id: FactId, fact: &Fact, deed: Deed, pod: Option<Pod>) {
-        let Some(object) = pod.and_then(|pod| self.world.board.pods.get_mut(&pod)) else { return };
+        let Some(object) = pod.and_then(|pod| self.world.board.pods.get_mut(&pod)) else {
+            return;
+        };
         match deed {
             Deed::Mounted => object.running = true,
             Deed::Unmounted => object.running = false,
             _ => return,
         }
-        if let (Some(pod), true) = (pod, deed == Deed::Unmounted && object.deleting.is_some() && !object.terminated) {
+        if let (Some(pod), true) = (
+            pod,
+            deed == Deed::Unmounted && object.deleting.is_some() && !object.terminated,
+        ) {
             object.terminated = true;
             self.pod_steps(Deed::PodEnded, id, fact, pod);
             self.world.deliver_pod(pod);
@@ -65,13 +74,36 @@ impl Replay<'_> {
     fn pod_waits(&mut self, id: FactId, fact: &Fact, node: Node) {
         let deed = match fact.kind {
             Kind::KubeletWaitVolumes => Deed::WishWaits,
-            Kind::KubeletVolumesTimeout | Kind::KubeletVolumesFailedEvent | Kind::KubeletMountTimeoutPod => Deed::WaitTimedOut,
-            Kind::KubeletSyncFailed if fact.error.as_ref().is_some_and(|error| error.contains("unmounted volumes")) => Deed::WaitTimedOut,
+            Kind::KubeletVolumesTimeout | Kind::KubeletVolumesFailedEvent | Kind::KubeletMountTimeoutPod => {
+                Deed::WaitTimedOut
+            }
+            Kind::KubeletSyncFailed
+                if fact
+                    .error
+                    .as_ref()
+                    .is_some_and(|error| error.contains("unmounted volumes")) =>
+            {
+                Deed::WaitTimedOut
+            }
             _ => return,
         };
-        let Some(pod) = self.script.cast.pod(fact).or_else(|| self.watch.pod_now.get(fact.pod.as_ref()?).copied()) else { return };
-        let Some(object) = self.world.board.pods.get(&pod) else { return };
-        let unmounted: Vec<Volume> = object.volumes.iter().copied().filter(|volume| !self.world.is_mounted((*volume, node))).collect();
+        let Some(pod) = self
+            .script
+            .cast
+            .pod(fact)
+            .or_else(|| self.watch.pod_now.get(fact.pod.as_ref()?).copied())
+        else {
+            return;
+        };
+        let Some(object) = self.world.board.pods.get(&pod) else {
+            return;
+        };
+        let unmounted: Vec<Volume> = object
+            .volumes
+            .iter()
+            .copied()
+            .filter(|volume| !self.world.is_mounted((*volume, node)))
+            .collect();
         for volume in unmounted {
             if deed == Deed::WishWaits && !self.watch.waits_told.insert((pod, volume)) {
                 continue;
@@ -97,7 +129,12 @@ impl Replay<'_> {
 
     /// An operation of the kubelet failed: the symptom, mostly.
     fn kubelet_backs_off(&mut self, fact: &Fact, cell: Cell) -> Option<Deed> {
-        let Detail::Backoff { inner, until, wait_ms, .. } = &fact.detail else { return None };
+        let Detail::Backoff {
+            inner, until, wait_ms, ..
+        } = &fact.detail
+        else {
+            return None;
+        };
         let deed = match inner {
             Kind::KubeletNotReportedYet => Deed::VerifyFailed,
             Kind::KubeletNotInUseYet => Deed::NotInUseYet,
@@ -138,14 +175,22 @@ impl Replay<'_> {
             self.step(Deed::AttacherStarted, Party::Attacher, (None, None), &[id]);
             return;
         }
-        let Some(cell) = fact.attachment.as_ref().and_then(|name| self.script.cast.attachment(name)) else { return };
+        let Some(cell) = fact
+            .attachment
+            .as_ref()
+            .and_then(|name| self.script.cast.attachment(name))
+        else {
+            return;
+        };
         self.watch.unattended.remove(&cell);
         let on = (Some(cell.0), Some(cell.1));
         match fact.kind {
             Kind::EaError => {
                 if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) {
                     self.world.attacher.failed(cell, fact.at);
-                    self.step(Deed::AttacherFails, Party::Attacher, on, &[id]).error.clone_from(&fact.error);
+                    self.step(Deed::AttacherFails, Party::Attacher, on, &[id])
+                        .error
+                        .clone_from(&fact.error);
                 }
             }
             Kind::EaFullyAttached | Kind::EaAttached => {

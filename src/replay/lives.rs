@@ -42,13 +42,20 @@ impl Lives {
     /// Reads the lives off a reading.
     #[must_use]
     pub fn of(reading: &Reading, cast: &Cast) -> Lives {
-        let mut lives = Lives { window: window(reading), ..Lives::default() };
+        let mut lives = Lives {
+            window: window(reading),
+            ..Lives::default()
+        };
         for source in &reading.sources {
             let ends = source.alive.last().map(|(_, to)| *to);
             match &source.party {
                 Some(Party::Kubelet(name)) if ends.is_some() => {
                     if let Some(node) = cast.node_named(name) {
-                        lives.kubelets.entry(node).or_default().extend(source.alive.iter().copied());
+                        lives
+                            .kubelets
+                            .entry(node)
+                            .or_default()
+                            .extend(source.alive.iter().copied());
                     }
                 }
                 Some(Party::Controller) => {
@@ -69,25 +76,39 @@ impl Lives {
     #[must_use]
     pub fn kubelet_lives(&self, node: Node, at: Time) -> Option<bool> {
         let spans = self.kubelets.get(&node)?;
-        Some(spans.iter().any(|(from, to)| *from - SILENCE <= at && at <= *to + SILENCE))
+        Some(
+            spans
+                .iter()
+                .any(|(from, to)| *from - SILENCE <= at && at <= *to + SILENCE),
+        )
     }
 
     /// Whether the node's kubelet wrote anything after that moment.
     #[must_use]
     pub fn kubelet_lives_after(&self, node: Node, at: Time) -> bool {
-        self.kubelets.get(&node).is_some_and(|spans| spans.iter().any(|(_, to)| *to > at))
+        self.kubelets
+            .get(&node)
+            .is_some_and(|spans| spans.iter().any(|(_, to)| *to > at))
     }
 }
 
 fn window(reading: &Reading) -> (Time, Time) {
     let mut window = (Time::MAX, Time::MIN);
     let spans = reading.sources.iter().flat_map(|source| source.alive.iter());
-    let times = reading.facts.iter().filter(|fact| !matches!(fact.at, Time::MAX)).map(|fact| (fact.at, fact.at));
+    let times = reading
+        .facts
+        .iter()
+        .filter(|fact| !matches!(fact.at, Time::MAX))
+        .map(|fact| (fact.at, fact.at));
     for (from, to) in spans.copied().chain(times.filter(|_| true)) {
         window.0 = window.0.min(from);
         window.1 = window.1.max(to);
     }
-    if window.0 > window.1 { (Time(0), Time(0)) } else { window }
+    if window.0 > window.1 {
+        (Time(0), Time(0))
+    } else {
+        window
+    }
 }
 
 fn close_gaps(spans: &mut Vec<(Time, Time)>) {
@@ -116,7 +137,11 @@ fn controllers(reading: &Reading) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     for (index, (from, source)) in starts.iter().enumerate() {
         let next = starts.get(index + 1);
-        let last_line = last_line(reading, *source, next.filter(|(_, other)| other == source).map(|(at, _)| *at));
+        let last_line = last_line(
+            reading,
+            *source,
+            next.filter(|(_, other)| other == source).map(|(at, _)| *at),
+        );
         let to = match next {
             Some((at, _)) => last_line.min(*at),
             None => Time::MAX,
@@ -130,11 +155,25 @@ fn controllers(reading: &Reading) -> Vec<Life> {
 fn last_line(reading: &Reading, source: SourceId, next: Option<Time>) -> Time {
     let of_source = |fact: &&Fact| fact.source == source && fact.at < Time::MAX;
     if let Some(next) = next {
-        let began = reading.facts.iter().filter(of_source).filter(|fact| fact.kind == Kind::ProcessVersion && fact.at < next);
+        let began = reading
+            .facts
+            .iter()
+            .filter(of_source)
+            .filter(|fact| fact.kind == Kind::ProcessVersion && fact.at < next);
         let began = began.map(|fact| fact.at).max().unwrap_or(next);
-        let before = reading.facts.iter().filter(of_source).filter(|fact| fact.at < began).map(|fact| fact.at).max();
+        let before = reading
+            .facts
+            .iter()
+            .filter(of_source)
+            .filter(|fact| fact.at < began)
+            .map(|fact| fact.at)
+            .max();
         return before.unwrap_or(began);
     }
-    let alive = reading.sources.get(source.0 as usize).and_then(|source| source.alive.last()).map(|(_, to)| *to);
+    let alive = reading
+        .sources
+        .get(source.0 as usize)
+        .and_then(|source| source.alive.last())
+        .map(|(_, to)| *to);
     alive.unwrap_or(Time::MAX)
 }

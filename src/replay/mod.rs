@@ -6,9 +6,9 @@
 //! operation started, a patch sent) must be a step the model can take now, else a step nobody logged is inserted and
 //! marked, else the fact is unexplained and the state is anchored on it again.
 
-pub mod lives;
 mod controller;
 mod kubelet;
+pub mod lives;
 mod objects;
 mod silent;
 mod start;
@@ -72,7 +72,9 @@ impl Run {
     pub fn state_at(&self, cell: Cell, step: StepId) -> Option<CellState> {
         let track = self.track.get(&cell)?;
         let upto = track.partition_point(|(at, _)| *at <= step);
-        upto.checked_sub(1).and_then(|index| track.get(index)).map(|(_, state)| *state)
+        upto.checked_sub(1)
+            .and_then(|index| track.get(index))
+            .map(|(_, state)| *state)
     }
 }
 
@@ -90,10 +92,14 @@ fn cues(script: &Script) -> Vec<(Time, Cue)> {
     let mut clock = Time::MIN;
     let mut cues: Vec<(Time, u32, Cue)> = Vec::new();
     for (seat, id) in (0_u32..).zip(script.order) {
-        let Some(fact) = script.facts.get(*id as usize) else { continue };
+        let Some(fact) = script.facts.get(*id as usize) else {
+            continue;
+        };
         clock = clock.max(fact.at);
         cues.push((clock, seat, Cue::Fact(*id)));
-        if let (Party::Controller, Some(call), crate::fact::Kind::NodeStatusPatched) = (&fact.party, &fact.call, fact.kind) {
+        if let (Party::Controller, Some(call), crate::fact::Kind::NodeStatusPatched) =
+            (&fact.party, &fact.call, fact.kind)
+        {
             cues.push((call.received.min(fact.at), seat, Cue::Sent(*id)));
         }
     }
@@ -171,10 +177,14 @@ impl<'a> Replay<'a> {
 
     /// Takes the next fact; false when there is none.
     pub fn advance(&mut self) -> bool {
-        let Some((at, cue)) = self.cues.get(self.next).copied() else { return false };
+        let Some((at, cue)) = self.cues.get(self.next).copied() else {
+            return false;
+        };
         self.next += 1;
         let (Cue::Sent(id) | Cue::Fact(id)) = cue;
-        let Some(fact) = self.script.facts.get(id as usize) else { return true };
+        let Some(fact) = self.script.facts.get(id as usize) else {
+            return true;
+        };
         self.until(at);
         match cue {
             Cue::Sent(_) => self.sent(id, fact),
@@ -209,14 +219,22 @@ impl<'a> Replay<'a> {
 
     /// A node patch of the controller is on its way.
     fn sent(&mut self, id: FactId, fact: &Fact) {
-        let (Some(node), crate::fact::Detail::Node(detail)) = (self.script.cast.node(fact), &fact.detail) else { return };
+        let (Some(node), crate::fact::Detail::Node(detail)) = (self.script.cast.node(fact), &fact.detail) else {
+            return;
+        };
         if let Some(patch) = &detail.patch {
             self.report_sent(id, node, patch);
         }
     }
 
     /// Adds a step.
-    fn step(&mut self, deed: Deed, actor: Party, cell: (Option<Volume>, Option<Node>), evidence: &[FactId]) -> &mut Step {
+    fn step(
+        &mut self,
+        deed: Deed,
+        actor: Party,
+        cell: (Option<Volume>, Option<Node>),
+        evidence: &[FactId],
+    ) -> &mut Step {
         let at = self.world.now;
         self.run.steps.push(Step {
             at,
@@ -243,7 +261,13 @@ impl<'a> Replay<'a> {
     /// Another fact says what the last such step already did: it becomes part of its proof.
     fn confirm(&mut self, deed: Deed, cell: (Option<Volume>, Option<Node>), fact: FactId) -> bool {
         let recent = self.world.now - crate::time::Span::secs(2);
-        let same = self.run.steps.iter_mut().rev().take(40).take_while(|step| step.at >= recent);
+        let same = self
+            .run
+            .steps
+            .iter_mut()
+            .rev()
+            .take(40)
+            .take_while(|step| step.at >= recent);
         for step in same {
             if step.deed == deed && (step.volume == cell.0 || cell.0.is_none()) && step.node == cell.1 {
                 if !step.evidence.contains(&fact) {
@@ -284,6 +308,12 @@ fn is_dump(fact: &Fact) -> bool {
     use crate::fact::Kind;
     matches!(
         fact.kind,
-        Kind::NodeSeen | Kind::PodSeen | Kind::VaSeen | Kind::PvSeen | Kind::PvcSeen | Kind::CsinodeSeen | Kind::CsidriverSeen
+        Kind::NodeSeen
+            | Kind::PodSeen
+            | Kind::VaSeen
+            | Kind::PvSeen
+            | Kind::PvcSeen
+            | Kind::CsinodeSeen
+            | Kind::CsidriverSeen
     )
 }

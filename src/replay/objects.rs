@@ -19,7 +19,9 @@ impl Replay<'_> {
         match fact.kind {
             Kind::NodeCreated | Kind::NodePatched | Kind::NodeStatusPatched => self.node_write(id, fact, call),
             Kind::NodeDeleted if accepted(call) => self.node_deleted(id, fact),
-            Kind::VaApiCreated | Kind::VaPatched | Kind::VaStatusPatched | Kind::VaApiDeleted => self.va_write(id, fact, call),
+            Kind::VaApiCreated | Kind::VaPatched | Kind::VaStatusPatched | Kind::VaApiDeleted => {
+                self.va_write(id, fact, call)
+            }
             Kind::PodCreated | Kind::PodBound | Kind::PodPatched | Kind::PodStatusPatched if accepted(call) => {
                 self.pod_write(id, fact);
             }
@@ -29,7 +31,9 @@ impl Replay<'_> {
     }
 
     fn node_write(&mut self, id: FactId, fact: &Fact, call: Option<&Call>) {
-        let Some(node) = self.script.cast.node(fact) else { return };
+        let Some(node) = self.script.cast.node(fact) else {
+            return;
+        };
         let status = fact.kind == Kind::NodeStatusPatched;
         if !accepted(call) {
             if fact.party == Party::Controller && status && asks_for_report(fact) {
@@ -64,12 +68,21 @@ impl Replay<'_> {
     fn node_after(&self, node: Node, detail: &NodeDetail, before: Option<NodeObject>) -> NodeObject {
         let known = before.unwrap_or_else(|| self.world.new_node(node));
         let asked = detail.patch.as_ref();
-        let list = |told: &Option<Vec<crate::fact::Name>>, asked: Option<&Vec<crate::fact::Name>>, old: BTreeSet<Volume>| {
-            told.as_ref().or(asked).map_or(old, |names| self.volumes_in(names))
-        };
+        let list =
+            |told: &Option<Vec<crate::fact::Name>>, asked: Option<&Vec<crate::fact::Name>>, old: BTreeSet<Volume>| {
+                told.as_ref().or(asked).map_or(old, |names| self.volumes_in(names))
+            };
         NodeObject {
-            attached: list(&detail.attached, asked.and_then(|patch| patch.attached.as_ref()), known.attached),
-            in_use: list(&detail.in_use, asked.and_then(|patch| patch.in_use.as_ref()), known.in_use),
+            attached: list(
+                &detail.attached,
+                asked.and_then(|patch| patch.attached.as_ref()),
+                known.attached,
+            ),
+            in_use: list(
+                &detail.in_use,
+                asked.and_then(|patch| patch.in_use.as_ref()),
+                known.in_use,
+            ),
             ready: detail.ready.unwrap_or(known.ready),
             managed: detail.managed.unwrap_or(known.managed),
             out_of_service: detail.out_of_service.unwrap_or(known.out_of_service),
@@ -77,7 +90,10 @@ impl Replay<'_> {
     }
 
     pub(super) fn volumes_in(&self, names: &[crate::fact::Name]) -> BTreeSet<Volume> {
-        names.iter().filter_map(|name| self.script.cast.volume_named(name)).collect()
+        names
+            .iter()
+            .filter_map(|name| self.script.cast.volume_named(name))
+            .collect()
     }
 
     /// Steps about the node itself.
@@ -96,7 +112,11 @@ impl Replay<'_> {
                 self.step(deed, fact.party.clone(), (None, Some(node)), &[id]);
             }
         }
-        if !told && matches!(fact.party, Party::User(_)) && before.attached == after.attached && before.in_use == after.in_use {
+        if !told
+            && matches!(fact.party, Party::User(_))
+            && before.attached == after.attached
+            && before.in_use == after.in_use
+        {
             self.step(Deed::NodeTouched, fact.party.clone(), (None, Some(node)), &[id]);
         }
         if let Some(machine) = self.world.machines.get_mut(&node) {
@@ -109,7 +129,12 @@ impl Replay<'_> {
         let empty = NodeObject::default();
         let before = before.unwrap_or(&empty);
         let own = matches!(fact.party, Party::Kubelet(_));
-        for volume in before.in_use.symmetric_difference(&after.in_use).copied().collect::<Vec<_>>() {
+        for volume in before
+            .in_use
+            .symmetric_difference(&after.in_use)
+            .copied()
+            .collect::<Vec<_>>()
+        {
             let gone = before.in_use.contains(&volume);
             let deed = match (own, gone) {
                 (true, true) => Deed::NotInUse,
@@ -121,22 +146,39 @@ impl Replay<'_> {
         if own && after.in_use != before.in_use {
             self.kubelet_wrote_status(node, after);
         }
-        for volume in before.attached.symmetric_difference(&after.attached).copied().collect::<Vec<_>>() {
+        for volume in before
+            .attached
+            .symmetric_difference(&after.attached)
+            .copied()
+            .collect::<Vec<_>>()
+        {
             let gone = before.attached.contains(&volume);
-            let deed = if gone { Deed::ReportEdited } else { Deed::ReportAddedByHand };
+            let deed = if gone {
+                Deed::ReportEdited
+            } else {
+                Deed::ReportAddedByHand
+            };
             self.step(deed, fact.party.clone(), (Some(volume), Some(node)), &[id]);
         }
     }
 
     fn node_deleted(&mut self, id: FactId, fact: &Fact) {
-        let Some(node) = self.script.cast.node(fact) else { return };
+        let Some(node) = self.script.cast.node(fact) else {
+            return;
+        };
         self.step(Deed::NodeDeleted, fact.party.clone(), (None, Some(node)), &[id]);
         self.world.node_goes(node);
         self.dirty.extend(self.cells_on(node));
     }
 
     fn va_write(&mut self, id: FactId, fact: &Fact, call: Option<&Call>) {
-        let Some((volume, node)) = fact.attachment.as_ref().and_then(|name| self.script.cast.attachment(name)) else { return };
+        let Some((volume, node)) = fact
+            .attachment
+            .as_ref()
+            .and_then(|name| self.script.cast.attachment(name))
+        else {
+            return;
+        };
         let cell = (Some(volume), Some(node));
         let pair = (volume, node);
         if !accepted(call) {
@@ -147,7 +189,11 @@ impl Replay<'_> {
             return;
         }
         let none = AttachmentDetail::default();
-        let detail = if let Detail::Attachment(detail) = &fact.detail { detail } else { &none };
+        let detail = if let Detail::Attachment(detail) = &fact.detail {
+            detail
+        } else {
+            &none
+        };
         match fact.kind {
             Kind::VaApiCreated => {
                 self.world.board.attachments.insert(pair, Attachment::default());
@@ -161,7 +207,12 @@ impl Replay<'_> {
     }
 
     fn va_delete(&mut self, id: FactId, fact: &Fact, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
-        let held = self.world.board.attachments.get(&pair).is_some_and(|object| object.finalizer || object.attached);
+        let held = self
+            .world
+            .board
+            .attachments
+            .get(&pair)
+            .is_some_and(|object| object.finalizer || object.attached);
         let deed = match (&fact.party, held) {
             (Party::Controller, true) => Deed::VaDeleting,
             (Party::Controller, false) => Deed::VaGone,
@@ -179,7 +230,14 @@ impl Replay<'_> {
         self.step(deed, fact.party.clone(), cell, &[id]);
     }
 
-    fn va_status(&mut self, id: FactId, fact: &Fact, detail: &AttachmentDetail, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
+    fn va_status(
+        &mut self,
+        id: FactId,
+        fact: &Fact,
+        detail: &AttachmentDetail,
+        pair: (Volume, Node),
+        cell: (Option<Volume>, Option<Node>),
+    ) {
         let before = self.world.board.attachments.get(&pair).cloned().unwrap_or_default();
         let after = Attachment {
             attached: detail.attached.unwrap_or(before.attached),
@@ -198,23 +256,36 @@ impl Replay<'_> {
         } else if after.deleting && detail.detach_error.is_some() {
             self.world.driver.unpublish.insert(pair, Answer::Refused);
             self.attacher_failed(pair, fact.at);
-            self.step(Deed::VaDetachError, fact.party.clone(), cell, &[id]).error.clone_from(&detail.detach_error);
+            self.step(Deed::VaDetachError, fact.party.clone(), cell, &[id])
+                .error
+                .clone_from(&detail.detach_error);
         } else if detail.attach_error.is_some() {
             self.publish_failed(pair, detail.attach_error.as_deref());
             self.attacher_failed(pair, fact.at);
-            self.step(Deed::VaAttachError, fact.party.clone(), cell, &[id]).error.clone_from(&detail.attach_error);
+            self.step(Deed::VaAttachError, fact.party.clone(), cell, &[id])
+                .error
+                .clone_from(&detail.attach_error);
         }
     }
 
     /// What a failed publish call tells of the driver's habits.
     fn publish_failed(&mut self, pair: (Volume, Node), error: Option<&str>) {
-        let elsewhere = self.world.driver.attached.iter().any(|(volume, node)| *volume == pair.0 && *node != pair.1);
+        let elsewhere = self
+            .world
+            .driver
+            .attached
+            .iter()
+            .any(|(volume, node)| *volume == pair.0 && *node != pair.1);
         let open = error.is_some_and(|text| text.contains("DeadlineExceeded") || text.contains("Canceled"));
         if open {
             // Nobody knows what the back-end did: it may hang there now.
             self.world.driver.attached.insert(pair);
         }
-        let answer = if elsewhere { Answer::HeldElsewhere } else { Answer::Refused };
+        let answer = if elsewhere {
+            Answer::HeldElsewhere
+        } else {
+            Answer::Refused
+        };
         self.world.driver.publish.insert(pair, answer);
     }
 
@@ -223,7 +294,14 @@ impl Replay<'_> {
         self.world.attacher.failed(pair, at);
     }
 
-    fn va_patch(&mut self, id: FactId, fact: &Fact, detail: &AttachmentDetail, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
+    fn va_patch(
+        &mut self,
+        id: FactId,
+        fact: &Fact,
+        detail: &AttachmentDetail,
+        pair: (Volume, Node),
+        cell: (Option<Volume>, Option<Node>),
+    ) {
         let before = self.world.board.attachments.get(&pair).cloned().unwrap_or_default();
         if !detail.strips_finalizer {
             let object = self.world.board.attachments.entry(pair).or_default();
@@ -293,13 +371,16 @@ impl Replay<'_> {
         };
         self.world.board.pods.insert(pod, object);
         for volume in cells {
-            self.step(Deed::PodBound, fact.party.clone(), (Some(volume), Some(node)), &[id]).pod = Some(pod);
+            self.step(Deed::PodBound, fact.party.clone(), (Some(volume), Some(node)), &[id])
+                .pod = Some(pod);
         }
         self.world.deliver_pod(pod);
     }
 
     fn pod_status(&mut self, id: FactId, fact: &Fact, detail: &PodDetail, pod: Pod) {
-        let Some(object) = self.world.board.pods.get_mut(&pod) else { return };
+        let Some(object) = self.world.board.pods.get_mut(&pod) else {
+            return;
+        };
         let was = (object.terminated, object.running);
         if let Some(running) = detail.running {
             object.running = running;
@@ -307,7 +388,10 @@ impl Replay<'_> {
         if detail.deleting && object.deleting.is_none() {
             object.deleting = Some(fact.at);
         }
-        let finished = detail.phase.as_ref().is_some_and(|phase| matches!(&**phase, "Succeeded" | "Failed"));
+        let finished = detail
+            .phase
+            .as_ref()
+            .is_some_and(|phase| matches!(&**phase, "Succeeded" | "Failed"));
         let stopped = object.deleting.is_some() && detail.running == Some(false);
         object.terminated = object.terminated || finished || stopped;
         if object.terminated && !was.0 {
@@ -318,16 +402,23 @@ impl Replay<'_> {
 
     /// One step for each of a pod's volumes.
     pub(super) fn pod_steps(&mut self, deed: Deed, id: FactId, fact: &Fact, pod: Pod) {
-        let Some(object) = self.world.board.pods.get(&pod) else { return };
+        let Some(object) = self.world.board.pods.get(&pod) else {
+            return;
+        };
         let (node, volumes) = (object.node, object.volumes.clone());
         for volume in volumes {
-            self.step(deed, fact.party.clone(), (Some(volume), Some(node)), &[id]).pod = Some(pod);
+            self.step(deed, fact.party.clone(), (Some(volume), Some(node)), &[id])
+                .pod = Some(pod);
         }
     }
 
     fn pod_deleted(&mut self, id: FactId, fact: &Fact) {
         let none = PodDetail::default();
-        let detail = if let Detail::Pod(detail) = &fact.detail { detail } else { &none };
+        let detail = if let Detail::Pod(detail) = &fact.detail {
+            detail
+        } else {
+            &none
+        };
         let Some(pod) = self.pod_of(fact, detail) else { return };
         let grace = detail.grace;
         if grace == Some(0) {
@@ -337,7 +428,9 @@ impl Replay<'_> {
             self.world.deliver_pod(pod);
             return;
         }
-        let Some(object) = self.world.board.pods.get_mut(&pod) else { return };
+        let Some(object) = self.world.board.pods.get_mut(&pod) else {
+            return;
+        };
         if object.deleting.is_none() {
             object.deleting = Some(fact.at + Span::secs(grace.unwrap_or(30)));
             let stopped = !object.running;
@@ -355,6 +448,11 @@ fn accepted(call: Option<&Call>) -> bool {
 
 /// Whether a patch of a node's status is about `volumesAttached` (or cannot be told apart from one).
 fn asks_for_report(fact: &Fact) -> bool {
-    let Detail::Node(detail) = &fact.detail else { return false };
-    detail.patch.as_ref().is_some_and(|patch| patch.attached.is_some() || patch.empty)
+    let Detail::Node(detail) = &fact.detail else {
+        return false;
+    };
+    detail
+        .patch
+        .as_ref()
+        .is_some_and(|patch| patch.attached.is_some() || patch.empty)
 }

@@ -17,7 +17,9 @@ impl Replay<'_> {
     pub(super) fn silent_until(&mut self, now: Time) {
         self.attacher_until(now);
         for cell in self.world.backing_off() {
-            let Some(failed) = self.world.failed_at(cell) else { continue };
+            let Some(failed) = self.world.failed_at(cell) else {
+                continue;
+            };
             if now - failed > TWO_PASSES && self.refuses_now(cell) && self.could_unreport(cell) {
                 self.world.now = self.world.now.max(failed + PASS);
                 self.refuse_retry(cell, &[], false);

@@ -24,8 +24,11 @@ impl Replay<'_> {
         let mut seen_nodes: BTreeSet<Node> = BTreeSet::new();
         let mut seen_attachments: BTreeSet<(Volume, Node)> = BTreeSet::new();
         let mut seen_pods: BTreeMap<Pod, ()> = BTreeMap::new();
-        let facts: Vec<(FactId, &Fact)> =
-            script.order.iter().filter_map(|id| script.facts.get(*id as usize).map(|fact| (*id, fact))).collect();
+        let facts: Vec<(FactId, &Fact)> = script
+            .order
+            .iter()
+            .filter_map(|id| script.facts.get(*id as usize).map(|fact| (*id, fact)))
+            .collect();
         for (_, fact) in &facts {
             let done = fact.call.as_ref().is_none_or(|call| call.ok());
             match (&fact.detail, fact.kind) {
@@ -61,7 +64,10 @@ impl Replay<'_> {
                 _ => {}
             }
         }
-        let nodes: Vec<Node> = (0..script.cast.nodes.len()).filter_map(|index| u32::try_from(index).ok()).map(Node).collect();
+        let nodes: Vec<Node> = (0..script.cast.nodes.len())
+            .filter_map(|index| u32::try_from(index).ok())
+            .map(Node)
+            .collect();
         self.world.stage_machines(&nodes);
         let created: BTreeSet<Node> = facts
             .iter()
@@ -71,7 +77,12 @@ impl Replay<'_> {
         for node in nodes.into_iter().filter(|node| !created.contains(node)) {
             self.world.board.nodes.entry(node).or_default();
         }
-        if script.lives.controllers.first().is_none_or(|life| life.from > script.lives.window.0) {
+        if script
+            .lives
+            .controllers
+            .first()
+            .is_none_or(|life| life.from > script.lives.window.0)
+        {
             self.world.controller_was_there();
             self.watch.lives_now = script.lives.controllers.is_empty();
         }
@@ -99,7 +110,11 @@ impl Replay<'_> {
 
     fn stage_attachment(&mut self, cell: (Volume, Node), detail: &crate::fact::AttachmentDetail) {
         let attached = detail.attached.unwrap_or(true) || detail.deleting;
-        let object = Attachment { attached, finalizer: true, ..Attachment::default() };
+        let object = Attachment {
+            attached,
+            finalizer: true,
+            ..Attachment::default()
+        };
         self.world.board.attachments.insert(cell, object);
         if attached {
             self.world.driver.attached.insert(cell);

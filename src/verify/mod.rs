@@ -58,7 +58,11 @@ impl Subject for kubelet::Replay {
     fn step(&mut self, step: &Value) -> Result<Observed, BadStep> {
         let (log, state) = kubelet::Replay::step(self, step).map_err(|bad| BadStep(bad.to_string()))?;
         let agrees = kubelet::differences(step, &log, &state).is_empty();
-        Ok(if agrees { Vec::new() } else { vec![("x", Value::Array(log)), ("s", state)] })
+        Ok(if agrees {
+            Vec::new()
+        } else {
+            vec![("x", Value::Array(log)), ("s", state)]
+        })
     }
 }
 

@@ -107,6 +107,11 @@ impl World {
     pub fn new(script: &Value) -> Result<World, BadStep> {
         let names = Names::of(script);
         let cfg = &script["cfg"];
+        // Only volumes that the script names have a claim and a PV.
+        let known = names
+            .volumes()
+            .map(|volume| !cfg["vols"][names.volume_name(volume)].is_null())
+            .collect();
         let mode = |volume| cfg["vols"][names.volume_name(volume)].as_str() == Some("RWO");
         let exclusive: Vec<bool> = names.volumes().map(mode).collect();
         let keep = cfg["keep"].as_str().filter(|node| !node.is_empty());
@@ -128,7 +133,7 @@ impl World {
             patch_failures: Failures::new(),
             get_failures: Failures::new(),
             lookup_failures: Failures::new(),
-            resolvable: vec![true; exclusive.len()],
+            resolvable: known,
             exclusive,
             gives_paths: cfg["dp"].as_i64() == Some(1),
             keep_terminated,

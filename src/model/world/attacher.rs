@@ -37,14 +37,24 @@ struct Item {
 
 impl Default for Attacher {
     fn default() -> Self {
-        Attacher { up: true, items: BTreeMap::new() }
+        Attacher {
+            up: true,
+            items: BTreeMap::new(),
+        }
     }
 }
 
 impl Attacher {
     /// Takes over that this attachment failed so often and will be tried again then.
     pub fn expect_retry(&mut self, pair: Pair, failures: u32, next: Time) {
-        self.items.insert(pair, Item { failures, next, call: None });
+        self.items.insert(
+            pair,
+            Item {
+                failures,
+                next,
+                call: None,
+            },
+        );
     }
 
     /// The last try failed at that moment: the next comes after a back-off.
@@ -65,7 +75,11 @@ impl Attacher {
 
     /// The object changed, by another hand than the attacher's error write: it is looked at now.
     pub fn notice(&mut self, pair: Pair, now: Time) {
-        let item = self.items.entry(pair).or_insert(Item { failures: 0, next: now, call: None });
+        let item = self.items.entry(pair).or_insert(Item {
+            failures: 0,
+            next: now,
+            call: None,
+        });
         if item.call.is_none() {
             item.next = now;
         }
@@ -86,19 +100,35 @@ impl Attacher {
         if !self.up {
             return None;
         }
-        let work = self.items.iter().filter(|(pair, item)| item.call.is_some() || has_work(board, **pair));
+        let work = self
+            .items
+            .iter()
+            .filter(|(pair, item)| item.call.is_some() || has_work(board, **pair));
         work.map(|(_, item)| item.next).min()
     }
 
     /// Acts on everything that is due.
-    pub fn act(&mut self, board: &mut Board, driver: &mut Driver, exclusive: &dyn Fn(VolumeId) -> bool, now: Time) -> Vec<Pair> {
+    pub fn act(
+        &mut self,
+        board: &mut Board,
+        driver: &mut Driver,
+        exclusive: &dyn Fn(VolumeId) -> bool,
+        now: Time,
+    ) -> Vec<Pair> {
         let mut changed = Vec::new();
         if !self.up {
             return changed;
         }
-        let due: Vec<Pair> = self.items.iter().filter(|(_, item)| item.next <= now).map(|(pair, _)| *pair).collect();
+        let due: Vec<Pair> = self
+            .items
+            .iter()
+            .filter(|(_, item)| item.next <= now)
+            .map(|(pair, _)| *pair)
+            .collect();
         for pair in due {
-            let Some(item) = self.items.get(&pair).copied() else { continue };
+            let Some(item) = self.items.get(&pair).copied() else {
+                continue;
+            };
             let moved = match item.call {
                 Some((attach, answer)) => self.answered(board, pair, attach, answer, now),
                 None => self.begin(board, driver, exclusive(pair.0), pair, now),
@@ -122,7 +152,11 @@ impl Attacher {
             return false;
         }
         object.finalizer = true;
-        let answer = if attach { driver.publish(pair, exclusive) } else { driver.unpublish(pair) };
+        let answer = if attach {
+            driver.publish(pair, exclusive)
+        } else {
+            driver.unpublish(pair)
+        };
         let takes = if answer == Answer::Hangs { PATIENCE } else { CALL };
         if let Some(item) = self.items.get_mut(&pair) {
             item.call = Some((attach, answer));
@@ -169,7 +203,11 @@ impl Attacher {
 /// Whether the object asks the attacher for anything.
 fn has_work(board: &Board, pair: Pair) -> bool {
     board.attachments.get(&pair).is_some_and(|object| {
-        if object.deleting { object.finalizer } else { !object.attached }
+        if object.deleting {
+            object.finalizer
+        } else {
+            !object.attached
+        }
     })
 }
 

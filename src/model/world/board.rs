@@ -91,18 +91,24 @@ impl Board {
     /// Whether a pod that counts wants the volume on that node.
     #[must_use]
     pub fn wanted(&self, (volume, node): Pair) -> bool {
-        self.pods.values().any(|pod| pod.node == node && !pod.terminated && pod.volumes.contains(&volume))
+        self.pods
+            .values()
+            .any(|pod| pod.node == node && !pod.terminated && pod.volumes.contains(&volume))
     }
 
     /// Whether the volume stands in the node's `volumesAttached`.
     #[must_use]
     pub fn reported(&self, (volume, node): Pair) -> bool {
-        self.nodes.get(&node).is_some_and(|object| object.attached.contains(&volume))
+        self.nodes
+            .get(&node)
+            .is_some_and(|object| object.attached.contains(&volume))
     }
 
     /// Whether the volume stands in the node's `volumesInUse`.
     #[must_use]
     pub fn in_use(&self, (volume, node): Pair) -> bool {
-        self.nodes.get(&node).is_some_and(|object| object.in_use.contains(&volume))
+        self.nodes
+            .get(&node)
+            .is_some_and(|object| object.in_use.contains(&volume))
     }
 }

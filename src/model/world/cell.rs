@@ -57,17 +57,25 @@ impl World {
     #[must_use]
     pub fn cell(&self, pair: Pair) -> CellState {
         let node = self.board.nodes.get(&pair.1);
-        let attachment = self.board.attachments.get(&pair).map_or(Va::None, |object| match (object.deleting, object.attached) {
-            (true, _) => Va::Detaching,
-            (false, true) => Va::Attached,
-            (false, false) => Va::Requested,
-        });
+        let attachment =
+            self.board
+                .attachments
+                .get(&pair)
+                .map_or(Va::None, |object| match (object.deleting, object.attached) {
+                    (true, _) => Va::Detaching,
+                    (false, true) => Va::Attached,
+                    (false, false) => Va::Requested,
+                });
         let controller = self.process.as_ref().map(|_| match self.held(pair) {
             None => Held::Detached,
             Some(false) => Held::Uncertain,
             Some(true) => Held::Attached,
         });
-        let stage = self.machines.get(&pair.1).and_then(|machine| machine.volumes.get(&pair.0)).map(|held| held.stage);
+        let stage = self
+            .machines
+            .get(&pair.1)
+            .and_then(|machine| machine.volumes.get(&pair.0))
+            .map(|held| held.stage);
         CellState {
             desired: self.desires(pair),
             wished: self.board.wanted(pair),
@@ -91,7 +99,10 @@ impl CellState {
         if self.wished {
             self.desired && held && reported && attached && self.to_report != Some(false)
         } else {
-            !self.desired && !reported && self.attachment == Va::None && matches!(self.controller, None | Some(Held::Detached))
+            !self.desired
+                && !reported
+                && self.attachment == Va::None
+                && matches!(self.controller, None | Some(Held::Detached))
         }
     }
 }

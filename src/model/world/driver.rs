@@ -54,7 +54,10 @@ impl Default for Driver {
 impl Driver {
     /// Answers a publish call for an exclusive or shared volume, and does it.
     pub fn publish(&mut self, pair: Pair, exclusive: bool) -> Answer {
-        let elsewhere = self.attached.iter().any(|(volume, node)| *volume == pair.0 && *node != pair.1);
+        let elsewhere = self
+            .attached
+            .iter()
+            .any(|(volume, node)| *volume == pair.0 && *node != pair.1);
         if exclusive && elsewhere && !self.lets_two {
             return Answer::HeldElsewhere;
         }

@@ -96,7 +96,10 @@ impl World {
     #[must_use]
     pub fn same_but_time(&self, other: &World) -> bool {
         let controllers = |world: &World| world.process.as_ref().map(|process| process.controller.clone());
-        self.board == other.board && self.driver == other.driver && self.machines == other.machines && controllers(self) == controllers(other)
+        self.board == other.board
+            && self.driver == other.driver
+            && self.machines == other.machines
+            && controllers(self) == controllers(other)
     }
 
     /// Every pair that anything in this cluster speaks of.
@@ -107,7 +110,13 @@ impl World {
             pairs.extend(pod.volumes.iter().map(|volume| (*volume, pod.node)));
         }
         for (node, object) in &self.board.nodes {
-            pairs.extend(object.attached.iter().chain(&object.in_use).map(|volume| (*volume, *node)));
+            pairs.extend(
+                object
+                    .attached
+                    .iter()
+                    .chain(&object.in_use)
+                    .map(|volume| (*volume, *node)),
+            );
         }
         if let Some(process) = &self.process {
             pairs.extend(process.pairs());
@@ -124,7 +133,11 @@ impl World {
     /// Pods that wait for a volume, with the pair they wait for.
     #[must_use]
     pub fn waiting_pods(&self) -> Vec<(PodId, Pair)> {
-        let live = self.board.pods.iter().filter(|(_, pod)| pod.deleting.is_none() && !pod.terminated);
+        let live = self
+            .board
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.deleting.is_none() && !pod.terminated);
         let pairs = live.flat_map(|(id, pod)| pod.volumes.iter().map(move |volume| (*id, (*volume, pod.node))));
         pairs.filter(|(_, pair)| !self.is_mounted(*pair)).collect()
     }
@@ -132,7 +145,10 @@ impl World {
     /// Whether the kubelet has it mounted.
     #[must_use]
     pub fn is_mounted(&self, pair: Pair) -> bool {
-        self.machines.get(&pair.1).and_then(|machine| machine.volumes.get(&pair.0)).is_some_and(|held| held.stage == Stage::Mounted)
+        self.machines
+            .get(&pair.1)
+            .and_then(|machine| machine.volumes.get(&pair.0))
+            .is_some_and(|held| held.stage == Stage::Mounted)
     }
 
     /// Lets the cluster run by its own rules until a moment, or until `stop` says so. Gives the moment it stands at.
@@ -154,7 +170,10 @@ impl World {
     fn next_event(&self) -> Option<Time> {
         let machines = self.machines.values().filter_map(Machine::next).min();
         let process = self.process.as_ref().map(Process::next);
-        [machines, process, self.attacher.next(&self.board)].into_iter().flatten().min()
+        [machines, process, self.attacher.next(&self.board)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// One round of everybody who is due, in a fixed order.
@@ -186,7 +205,12 @@ impl World {
     }
 
     fn pods_on(&self, node: NodeId) -> Vec<PodId> {
-        self.board.pods.iter().filter(|(_, pod)| pod.node == node && pod.deleting.is_some()).map(|(id, _)| *id).collect()
+        self.board
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.node == node && pod.deleting.is_some())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// A fresh Node object as a kubelet registers it.
@@ -249,7 +273,13 @@ impl World {
             machine.trust_board(&self.board, *node);
             for (volume, _) in self.board.attachments.keys().filter(|pair| pair.1 == *node) {
                 if self.board.wanted((*volume, *node)) && self.board.in_use((*volume, *node)) {
-                    machine.volumes.insert(*volume, node::Held { stage: Stage::Mounted, ..node::Held::default() });
+                    machine.volumes.insert(
+                        *volume,
+                        node::Held {
+                            stage: Stage::Mounted,
+                            ..node::Held::default()
+                        },
+                    );
                 }
             }
             self.machines.insert(*node, machine);
@@ -261,7 +291,10 @@ impl World {
         let now = self.now;
         let machine = self.machines.entry(pair.1).or_insert_with(|| Machine::new(now));
         let held = machine.volumes.entry(pair.0).or_default();
-        *held = node::Held { stage, ..node::Held::default() };
+        *held = node::Held {
+            stage,
+            ..node::Held::default()
+        };
         self.driver.node_refuses.remove(&pair);
     }
 

@@ -49,7 +49,11 @@ pub struct Held {
 
 impl Default for Held {
     fn default() -> Self {
-        Held { stage: Stage::Absent, not_before: Time::MIN, backoff: Span::ZERO }
+        Held {
+            stage: Stage::Absent,
+            not_before: Time::MIN,
+            backoff: Span::ZERO,
+        }
     }
 }
 
@@ -89,7 +93,10 @@ impl Machine {
 
     /// Takes over what the board says is in use as what the kubelet knows to be reported.
     pub fn trust_board(&mut self, board: &Board, node: NodeId) {
-        self.reported_in_use = board.nodes.get(&node).map_or(Vec::new(), |object| object.in_use.iter().copied().collect());
+        self.reported_in_use = board
+            .nodes
+            .get(&node)
+            .map_or(Vec::new(), |object| object.in_use.iter().copied().collect());
     }
 
     /// Its status write reached the API server.
@@ -142,7 +149,10 @@ impl Machine {
 
     /// Whether any pod on this node wants the volume mounted.
     fn wants(board: &Board, pair: Pair) -> bool {
-        board.pods.values().any(|pod| pod.node == pair.1 && pod.deleting.is_none() && !pod.terminated && pod.volumes.contains(&pair.0))
+        board
+            .pods
+            .values()
+            .any(|pod| pod.node == pair.1 && pod.deleting.is_none() && !pod.terminated && pod.volumes.contains(&pair.0))
     }
 
     /// Whether any pod on this node still uses the mount.
@@ -160,9 +170,15 @@ impl Machine {
             .filter(|pod| pod.node == node && !pod.terminated)
             .flat_map(|pod| pod.volumes.iter().copied())
             .collect();
-        let held = self.volumes.iter().filter(|(_, held)| held.stage != Stage::Absent).map(|(volume, _)| *volume);
+        let held = self
+            .volumes
+            .iter()
+            .filter(|(_, held)| held.stage != Stage::Absent)
+            .map(|(volume, _)| *volume);
         let in_use = wanted.into_iter().chain(held).collect();
-        let Some(object) = board.nodes.get_mut(&node) else { return false };
+        let Some(object) = board.nodes.get_mut(&node) else {
+            return false;
+        };
         let changed = object.in_use != in_use || !object.ready || self.next_report <= now;
         if changed {
             self.next_report = now + REPORT;
@@ -182,7 +198,9 @@ impl Machine {
         let volumes: Vec<VolumeId> = self.volumes.keys().copied().collect();
         for volume in volumes {
             let pair = (volume, node);
-            let Some(mut held) = self.volumes.get(&volume).copied() else { continue };
+            let Some(mut held) = self.volumes.get(&volume).copied() else {
+                continue;
+            };
             let wanted = Self::wants(board, pair);
             if wanted && held.not_before <= now {
                 self.come_closer(profile, board, pair, &mut held, now);
@@ -207,14 +225,26 @@ impl Machine {
             Stage::Absent => {
                 let quiet = profile.has(Behaviour::KubeletNoBackoffUntilInUse);
                 if self.reported_in_use.contains(&pair.0) && board.reported(pair) && self.reachable {
-                    *held = Held { stage: Stage::Verified, not_before: now + PASS, backoff: Span::ZERO };
+                    *held = Held {
+                        stage: Stage::Verified,
+                        not_before: now + PASS,
+                        backoff: Span::ZERO,
+                    };
                 } else if !quiet {
                     fail(held, now);
                 }
             }
             Stage::Verified => {
-                if board.attachments.get(&pair).is_some_and(|object| object.attached && !object.deleting) {
-                    *held = Held { stage: Stage::Mounted, not_before: now, backoff: Span::ZERO };
+                if board
+                    .attachments
+                    .get(&pair)
+                    .is_some_and(|object| object.attached && !object.deleting)
+                {
+                    *held = Held {
+                        stage: Stage::Mounted,
+                        not_before: now,
+                        backoff: Span::ZERO,
+                    };
                 } else {
                     fail(held, now);
                 }
@@ -234,7 +264,10 @@ impl Machine {
         for id in ending {
             let Some(pod) = board.pods.get_mut(&id) else { continue };
             pod.running = false;
-            let clean = pod.volumes.iter().all(|volume| self.volumes.get(volume).is_none_or(|held| held.stage != Stage::Mounted));
+            let clean = pod
+                .volumes
+                .iter()
+                .all(|volume| self.volumes.get(volume).is_none_or(|held| held.stage != Stage::Mounted));
             if self.reachable {
                 pod.terminated = true;
                 if clean && pod.deleting.is_some_and(|grace| grace + CLEAN_UP <= now) {
@@ -247,6 +280,10 @@ impl Machine {
 
 /// An operation failed: the back-off begins or doubles.
 fn fail(held: &mut Held, now: Time) {
-    held.backoff = if held.backoff == Span::ZERO { RETRY_FIRST } else { Span((held.backoff.0 * 2).min(RETRY_LAST.0)) };
+    held.backoff = if held.backoff == Span::ZERO {
+        RETRY_FIRST
+    } else {
+        Span((held.backoff.0 * 2).min(RETRY_LAST.0))
+    };
     held.not_before = now + held.backoff;
 }

@@ -67,7 +67,10 @@ impl Process {
         let nodes: Vec<NodeView> = board.nodes.iter().map(|(node, object)| view(*node, object)).collect();
         let attachments: Vec<Cell> = board.attachments.keys().copied().map(at).collect();
         let pods: Vec<PodView> = board.pods.iter().map(|(pod, object)| pod_view(*pod, object)).collect();
-        let outside = Still { exclusive: &process.exclusive, board };
+        let outside = Still {
+            exclusive: &process.exclusive,
+            board,
+        };
         process.controller.start_from(&nodes, &attachments, &pods, &outside);
         for node in &nodes {
             process.controller.node_added(node);
@@ -102,34 +105,62 @@ impl Process {
             if !due {
                 self.patched(node);
             }
-            let pods = self.controller.desired.get(at((other, node))).map_or(Vec::new(), |wanted| wanted.pods.clone());
+            let pods = self
+                .controller
+                .desired
+                .get(at((other, node)))
+                .map_or(Vec::new(), |wanted| wanted.pods.clone());
             for pod in pods {
                 self.controller.desired.delete_pod(pod, at((other, node)));
             }
         }
         self.operations.retain(|pair, _| pair.0 == volume);
-        self.controller.running.retain(|run| run.volume().is_none_or(|of| of == volume));
+        self.controller
+            .running
+            .retain(|run| run.volume().is_none_or(|of| of == volume));
     }
 
     /// Pairs of both states of world.
     #[must_use]
     pub fn pairs(&self) -> BTreeSet<Pair> {
-        let held = self.controller.actual.pairs().iter().map(|pair| (pair.cell.volume, pair.cell.node));
-        let wanted = self.controller.desired.wanted().iter().map(|wanted| (wanted.cell.volume, wanted.cell.node));
-        let listed = self.controller.actual.reports().iter().flat_map(|report| report.volumes.iter().map(|volume| (*volume, report.node)));
+        let held = self
+            .controller
+            .actual
+            .pairs()
+            .iter()
+            .map(|pair| (pair.cell.volume, pair.cell.node));
+        let wanted = self
+            .controller
+            .desired
+            .wanted()
+            .iter()
+            .map(|wanted| (wanted.cell.volume, wanted.cell.node));
+        let listed = self
+            .controller
+            .actual
+            .reports()
+            .iter()
+            .flat_map(|report| report.volumes.iter().map(|volume| (*volume, report.node)));
         held.chain(wanted).chain(listed).collect()
     }
 
     /// Whether the pair is held, and whether confirmed.
     #[must_use]
     pub fn held(&self, pair: Pair) -> Option<bool> {
-        self.controller.actual.state(at(pair)).map(|belief| belief == Belief::Attached)
+        self.controller
+            .actual
+            .state(at(pair))
+            .map(|belief| belief == Belief::Attached)
     }
 
     /// Whether a patch of the node's report is due.
     #[must_use]
     pub fn is_due(&self, node: NodeId) -> bool {
-        self.controller.actual.reports().iter().any(|report| report.node == node && report.needed)
+        self.controller
+            .actual
+            .reports()
+            .iter()
+            .any(|report| report.node == node && report.needed)
     }
 
     /// The node's report was sent.
@@ -154,21 +185,37 @@ impl Process {
 
     /// A pod changed, or is gone.
     pub fn pod_event(&mut self, pod: PodId, object: Option<&PodObject>, board: &Board) {
-        let outside = Still { exclusive: &self.exclusive, board };
+        let outside = Still {
+            exclusive: &self.exclusive,
+            board,
+        };
         if let Some(object) = object {
             self.pods.insert(pod, (object.node, object.volumes.clone()));
             self.controller.pod_updated(pod_view(pod, object), &outside);
         } else if let Some((node, volumes)) = self.pods.remove(&pod) {
-            let gone = PodView { pod, node: Some(node), volumes: &volumes, terminated: true };
+            let gone = PodView {
+                pod,
+                node: Some(node),
+                volumes: &volumes,
+                terminated: true,
+            };
             self.controller.pod_deleted(gone, &outside);
         }
     }
 
     /// The decision about a detach of this pair now, as if a pass looked at it and found it unmounted.
     pub fn try_detach(&mut self, pair: Pair, now: Time, board: &Board) -> Vec<Note> {
-        let Some(seen) = self.controller.actual.get(at(pair)) else { return Vec::new() };
+        let Some(seen) = self.controller.actual.get(at(pair)) else {
+            return Vec::new();
+        };
         let seen = Attached { mounted: false, ..seen };
-        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        let mut outside = Told {
+            still: Still {
+                exclusive: &self.exclusive,
+                board,
+            },
+            notes: Vec::new(),
+        };
         self.controller.consider_detach(&seen, now, &mut outside);
         let notes = outside.notes;
         notes
@@ -176,7 +223,13 @@ impl Process {
 
     /// The decision about an attach of this pair now.
     pub fn try_attach(&mut self, pair: Pair, now: Time, board: &Board) -> Vec<Note> {
-        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        let mut outside = Told {
+            still: Still {
+                exclusive: &self.exclusive,
+                board,
+            },
+            notes: Vec::new(),
+        };
         self.controller.consider_attach(at(pair), now, &mut outside);
         let notes = outside.notes;
         notes
@@ -184,15 +237,31 @@ impl Process {
 
     /// The attach of this pair ended.
     pub fn attach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
-        let outcome = if ok { AttachOutcome::Attached(PathId::NONE) } else { AttachOutcome::Failed };
-        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        let outcome = if ok {
+            AttachOutcome::Attached(PathId::NONE)
+        } else {
+            AttachOutcome::Failed
+        };
+        let mut outside = Told {
+            still: Still {
+                exclusive: &self.exclusive,
+                board,
+            },
+            notes: Vec::new(),
+        };
         self.controller.attach_ended(at(pair), outcome, now, &mut outside);
         self.ended(pair, ok, now);
     }
 
     /// The detach of this pair ended.
     pub fn detach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
-        let mut outside = Told { still: Still { exclusive: &self.exclusive, board }, notes: Vec::new() };
+        let mut outside = Told {
+            still: Still {
+                exclusive: &self.exclusive,
+                board,
+            },
+            notes: Vec::new(),
+        };
         self.controller.detach_ended(at(pair), ok, now, &mut outside);
         self.ended(pair, ok, now);
     }
@@ -215,14 +284,20 @@ impl Process {
     /// The operation that runs on a volume: whether it is a detach, and the node.
     #[must_use]
     pub fn operation(&self, volume: VolumeId) -> Option<(bool, NodeId)> {
-        let on = self.controller.running().iter().find(|run| run.volume() == Some(volume))?;
+        let on = self
+            .controller
+            .running()
+            .iter()
+            .find(|run| run.volume() == Some(volume))?;
         Some((on.op() == OpName::Detach, on.node()))
     }
 
     /// Whether a detach of this pair would be refused by back-off.
     #[must_use]
     pub fn detach_backs_off(&self, pair: Pair, now: Time) -> bool {
-        let Some(seen) = self.controller.actual.get(at(pair)) else { return false };
+        let Some(seen) = self.controller.actual.get(at(pair)) else {
+            return false;
+        };
         let exclusive = seen.spec_known && self.exclusive.get(pair.0.index()).copied().unwrap_or(true);
         let key = key_of(self.profile, at(pair), exclusive);
         let entry = self.controller.pending.find(key);
@@ -233,8 +308,14 @@ impl Process {
     #[must_use]
     pub fn retry_at(&self, pair: Pair, op: OpName) -> Option<Time> {
         let exclusive = self.exclusive.get(pair.0.index()).copied().unwrap_or(true);
-        let entry = self.controller.pending.find(key_of(self.profile, at(pair), exclusive))?;
-        (!entry.pending && entry.op == op).then(|| entry.backoff.until()).flatten().map(|until| until + Span(1))
+        let entry = self
+            .controller
+            .pending
+            .find(key_of(self.profile, at(pair), exclusive))?;
+        (!entry.pending && entry.op == op)
+            .then(|| entry.backoff.until())
+            .flatten()
+            .map(|until| until + Span(1))
     }
 
     /// When it acts next.
@@ -251,7 +332,10 @@ impl Process {
             return;
         }
         self.next_pass = now + PASS;
-        let mut outside = Live { exclusive: &self.exclusive, board };
+        let mut outside = Live {
+            exclusive: &self.exclusive,
+            board,
+        };
         self.controller.pass(now, &mut outside);
         if self.controller.check_due(now) {
             self.controller.start_checks(now, &mut outside);
@@ -270,15 +354,30 @@ impl Process {
             .map(|run| (run.node(), run.checks().to_vec()))
             .collect();
         for (node, volumes) in checks {
-            let attached = |volume: &VolumeId| board.attachments.get(&(*volume, node)).is_some_and(|object| object.attached);
+            let attached = |volume: &VolumeId| {
+                board
+                    .attachments
+                    .get(&(*volume, node))
+                    .is_some_and(|object| object.attached)
+            };
             let lost: Vec<VolumeId> = volumes.into_iter().filter(|volume| !attached(volume)).collect();
-                self.controller.check_ended(node, &lost, now, &mut Live { exclusive: &self.exclusive, board });
+            self.controller.check_ended(
+                node,
+                &lost,
+                now,
+                &mut Live {
+                    exclusive: &self.exclusive,
+                    board,
+                },
+            );
         }
     }
 
     fn begin_operations(&mut self, now: Time) {
         for run in self.controller.running() {
-            let (Some(volume), detach) = (run.volume(), run.op() == OpName::Detach) else { continue };
+            let (Some(volume), detach) = (run.volume(), run.op() == OpName::Detach) else {
+                continue;
+            };
             self.operations.entry((volume, run.node())).or_insert(Operation {
                 detach,
                 began: now,
@@ -291,8 +390,12 @@ impl Process {
 
     /// Operations look how their `VolumeAttachment` fares.
     fn look(&mut self, board: &mut Board, attacher: &mut Attacher, now: Time) {
-        let due: Vec<(Pair, Operation)> =
-            self.operations.iter().filter(|(_, operation)| operation.look <= now).map(|(pair, operation)| (*pair, *operation)).collect();
+        let due: Vec<(Pair, Operation)> = self
+            .operations
+            .iter()
+            .filter(|(_, operation)| operation.look <= now)
+            .map(|(pair, operation)| (*pair, *operation))
+            .collect();
         for (pair, operation) in due {
             let outcome = if operation.asked {
                 Self::outcome(board, pair, &operation, now)
@@ -334,16 +437,35 @@ impl Process {
 
     /// Detach: a look at the live node unless it is skipped, then the DELETE.
     fn ask_detach(&mut self, board: &mut Board, attacher: &mut Attacher, pair: Pair, now: Time) -> Option<bool> {
-        let to_verify = self.controller.running_op(OpName::Detach, at(pair)).is_some_and(|run| run.is_to_verify());
+        let to_verify = self
+            .controller
+            .running_op(OpName::Detach, at(pair))
+            .is_some_and(|run| run.is_to_verify());
         if to_verify {
-            let live = board.nodes.get(&pair.1).map_or(LiveNode::NotFound, |object| if object.in_use.contains(&pair.0) { LiveNode::InUse } else { LiveNode::NotInUse });
-                let safe = self.controller.detach_verified(at(pair), live, now, &mut Live { exclusive: &self.exclusive, board });
+            let live = board.nodes.get(&pair.1).map_or(LiveNode::NotFound, |object| {
+                if object.in_use.contains(&pair.0) {
+                    LiveNode::InUse
+                } else {
+                    LiveNode::NotInUse
+                }
+            });
+            let safe = self.controller.detach_verified(
+                at(pair),
+                live,
+                now,
+                &mut Live {
+                    exclusive: &self.exclusive,
+                    board,
+                },
+            );
             if !safe {
                 self.ended(pair, false, now);
                 return None;
             }
         }
-        let Some(object) = board.attachments.get_mut(&pair) else { return Some(true) };
+        let Some(object) = board.attachments.get_mut(&pair) else {
+            return Some(true);
+        };
         if !object.finalizer {
             board.attachments.remove(&pair);
             return Some(true);
@@ -378,11 +500,20 @@ fn view(node: NodeId, object: &NodeObject) -> NodeView {
 }
 
 fn pod_view(pod: PodId, object: &PodObject) -> PodView<'_> {
-    PodView { pod, node: Some(object.node), volumes: &object.volumes, terminated: object.terminated }
+    PodView {
+        pod,
+        node: Some(object.node),
+        volumes: &object.volumes,
+        terminated: object.terminated,
+    }
 }
 
 fn traits_of(exclusive: &[bool], volume: VolumeId) -> Traits {
-    if exclusive.get(volume.index()).copied().unwrap_or(true) { Traits::EXCLUSIVE } else { Traits::SHARED }
+    if exclusive.get(volume.index()).copied().unwrap_or(true) {
+        Traits::EXCLUSIVE
+    } else {
+        Traits::SHARED
+    }
 }
 
 /// A board that nobody writes on: what events and starts look at.
@@ -466,7 +597,10 @@ impl Outside for Live<'_> {
 }
 
 fn health(board: &Board, node: NodeId) -> Option<Health> {
-    board.nodes.get(&node).map(|object| Health { ready: object.ready, out_of_service: object.out_of_service })
+    board.nodes.get(&node).map(|object| Health {
+        ready: object.ready,
+        out_of_service: object.out_of_service,
+    })
 }
 
 fn lookup(board: &Board, node: NodeId) -> Lookup {

@@ -22,16 +22,29 @@ impl World {
     /// Whether the controller wants the pair.
     #[must_use]
     pub fn desires(&self, pair: Pair) -> bool {
-        self.process.as_ref().is_some_and(|process| process.controller.desired.wants(at(pair)))
+        self.process
+            .as_ref()
+            .is_some_and(|process| process.controller.desired.wants(at(pair)))
     }
 
     /// Somebody wants it there, though no pod is known to.
     pub fn assume_wanted(&mut self, pair: Pair) {
         let Some(process) = self.process.as_mut() else { return };
-        let known = self.board.pods.iter().find(|(_, pod)| pod.node == pair.1 && pod.volumes.contains(&pair.0) && !pod.terminated);
+        let known = self
+            .board
+            .pods
+            .iter()
+            .find(|(_, pod)| pod.node == pair.1 && pod.volumes.contains(&pair.0) && !pod.terminated);
         let pod = known.map_or_else(|| nameless(pair), |(id, _)| *id);
         if known.is_none() {
-            let object = PodObject { node: pair.1, volumes: vec![pair.0], since: self.now, deleting: None, running: false, terminated: false };
+            let object = PodObject {
+                node: pair.1,
+                volumes: vec![pair.0],
+                since: self.now,
+                deleting: None,
+                running: false,
+                terminated: false,
+            };
             self.board.pods.insert(pod, object);
         }
         if process.controller.desired.node(pair.1).is_none() {
@@ -44,7 +57,11 @@ impl World {
     pub fn assume_unwanted(&mut self, pair: Pair) {
         self.board.pods.remove(&nameless(pair));
         let Some(process) = self.process.as_mut() else { return };
-        let pods = process.controller.desired.get(at(pair)).map_or(Vec::new(), |wanted| wanted.pods.clone());
+        let pods = process
+            .controller
+            .desired
+            .get(at(pair))
+            .map_or(Vec::new(), |wanted| wanted.pods.clone());
         for pod in pods {
             process.controller.desired.delete_pod(pod, at(pair));
         }
@@ -76,7 +93,11 @@ impl World {
         for attempt in 0..4 {
             let Some(process) = self.process.as_mut() else { return };
             // Clocks in logs are a little late: what the back-off refuses now it allows a moment later.
-            let at = if attempt == 0 { now } else { process.retry_at(pair, OpName::Attach).unwrap_or(now).max(now) };
+            let at = if attempt == 0 {
+                now
+            } else {
+                process.retry_at(pair, OpName::Attach).unwrap_or(now).max(now)
+            };
             let notes = process.try_attach(pair, at, &self.board);
             if notes.iter().any(|note| matches!(note, Note::AttachStarted(..))) {
                 return;
@@ -90,7 +111,11 @@ impl World {
         let now = self.now;
         for attempt in 0..4 {
             let Some(process) = self.process.as_mut() else { return };
-            let at = if attempt == 0 { now } else { process.retry_at(pair, OpName::Detach).unwrap_or(now).max(now) };
+            let at = if attempt == 0 {
+                now
+            } else {
+                process.retry_at(pair, OpName::Detach).unwrap_or(now).max(now)
+            };
             let notes = process.try_detach(pair, at, &self.board);
             if notes.iter().any(|note| matches!(note, Note::DetachStarted(..))) {
                 return;
@@ -161,7 +186,9 @@ impl World {
     /// the model took the volume off the report and did not start the detach.
     pub fn retry_refused(&mut self, pair: Pair) -> bool {
         let now = self.now;
-        let Some(process) = self.process.as_mut() else { return false };
+        let Some(process) = self.process.as_mut() else {
+            return false;
+        };
         let mut fork = process.clone();
         let notes = fork.try_detach(pair, now, &self.board);
         let started = notes.iter().any(|note| matches!(note, Note::DetachStarted(..)));
@@ -182,7 +209,9 @@ impl World {
     /// Whether the pair stands in the controller's list to report.
     #[must_use]
     pub fn on_report(&self, pair: Pair) -> bool {
-        self.process.as_ref().is_some_and(|process| process.controller.actual.is_reported(at(pair)))
+        self.process
+            .as_ref()
+            .is_some_and(|process| process.controller.actual.is_reported(at(pair)))
     }
 
     /// Takes the pair off the list to report.
@@ -202,9 +231,15 @@ impl World {
     /// The list to report of a node.
     #[must_use]
     pub fn report(&self, node: NodeId) -> BTreeSet<VolumeId> {
-        let Some(process) = self.process.as_ref() else { return BTreeSet::new() };
+        let Some(process) = self.process.as_ref() else {
+            return BTreeSet::new();
+        };
         let reports = process.controller.actual.reports();
-        reports.iter().filter(|report| report.node == node).flat_map(|report| report.volumes.iter().copied()).collect()
+        reports
+            .iter()
+            .filter(|report| report.node == node)
+            .flat_map(|report| report.volumes.iter().copied())
+            .collect()
     }
 
     /// The node's list was sent: no patch is due.
@@ -233,14 +268,25 @@ impl World {
     /// Whether a detach of the pair would be refused by back-off now.
     #[must_use]
     pub fn detach_backs_off(&self, pair: Pair) -> bool {
-        self.process.as_ref().is_some_and(|process| process.detach_backs_off(pair, self.now))
+        self.process
+            .as_ref()
+            .is_some_and(|process| process.detach_backs_off(pair, self.now))
     }
 
     /// Pairs whose detach backs off now.
     #[must_use]
     pub fn backing_off(&self) -> Vec<Pair> {
-        let Some(process) = self.process.as_ref() else { return Vec::new() };
-        process.controller.actual.pairs().iter().map(|pair| (pair.cell.volume, pair.cell.node)).filter(|pair| process.detach_backs_off(*pair, self.now)).collect()
+        let Some(process) = self.process.as_ref() else {
+            return Vec::new();
+        };
+        process
+            .controller
+            .actual
+            .pairs()
+            .iter()
+            .map(|pair| (pair.cell.volume, pair.cell.node))
+            .filter(|pair| process.detach_backs_off(*pair, self.now))
+            .collect()
     }
 
     /// When an operation on the pair last failed.
@@ -252,7 +298,10 @@ impl World {
     /// Whether the controller counts the pair as mounted.
     #[must_use]
     pub fn counts_mounted(&self, pair: Pair) -> bool {
-        let seen = self.process.as_ref().and_then(|process| process.controller.actual.get(at(pair)));
+        let seen = self
+            .process
+            .as_ref()
+            .and_then(|process| process.controller.actual.get(at(pair)));
         seen.is_some_and(|seen| seen.mounted)
     }
 
@@ -281,7 +330,9 @@ impl World {
     /// The controller does not know the volume's spec.
     pub fn forget_spec(&mut self, pair: Pair) {
         let Some(process) = self.process.as_mut() else { return };
-        let Some(seen) = process.controller.actual.get(at(pair)).filter(|seen| seen.spec_known) else { return };
+        let Some(seen) = process.controller.actual.get(at(pair)).filter(|seen| seen.spec_known) else {
+            return;
+        };
         let due = process.is_due(pair.1);
         if seen.attachment == Belief::Attached && process.controller.actual.is_reported(at(pair)) {
             process.controller.actual.mark_attached(at(pair), false, seen.path);
@@ -294,8 +345,16 @@ impl World {
     /// Nodes that the controller holds the volume on.
     #[must_use]
     pub fn holders(&self, volume: VolumeId) -> Vec<NodeId> {
-        let Some(process) = self.process.as_ref() else { return Vec::new() };
-        process.controller.actual.pairs_of(volume).iter().map(|pair| pair.cell.node).collect()
+        let Some(process) = self.process.as_ref() else {
+            return Vec::new();
+        };
+        process
+            .controller
+            .actual
+            .pairs_of(volume)
+            .iter()
+            .map(|pair| pair.cell.node)
+            .collect()
     }
 
     /// Since when the controller has wanted to detach the pair: the 6 min timer runs from then.
@@ -307,6 +366,11 @@ impl World {
     /// Starts the 6 min timer, as a pass that finds the pair undesired and idle does.
     pub fn request_detach(&mut self, pair: Pair) -> Option<Span> {
         let now = self.now;
-        self.process.as_mut()?.controller.actual.request_detach(at(pair), now).ok()
+        self.process
+            .as_mut()?
+            .controller
+            .actual
+            .request_detach(at(pair), now)
+            .ok()
     }
 }
