@@ -85,7 +85,8 @@ impl Inputs {
                 .party
                 .as_ref()
                 .map_or(String::new(), |party| format!(" of {}", clean(&party.to_string())));
-            writeln!(out, "    {}{who}: {}", source.format, clean(&source.because))?;
+            let because = if source.because.is_empty() { "" } else { ", as " };
+            writeln!(out, "    {}{who}{because}{}", source.format, clean(&source.because))?;
             writeln!(
                 out,
                 "    {}: {} used, {} irrelevant, {} not understood; zone {}",

@@ -17,7 +17,7 @@ mod output;
 mod reading;
 
 pub use error::CliError;
-use output::{Colour, Output};
+use output::Output;
 
 /// Exit status of a command that could not be done.
 const COULD_NOT: u8 = 2;
@@ -38,9 +38,6 @@ Exit status: 0 clean, 1 diverged, 2 could not be done, 3 insufficient evidence."
 #[derive(Debug, Parser)]
 #[command(name = "adtrace", version, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
-    /// When to colour the output
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
-    color: Colour,
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -67,7 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if refused.use_stderr() { COULD_NOT } else { 0 });
         }
     };
-    let mut output = Output::new(cli.color, cli.quiet);
+    let mut output = Output::new(cli.quiet);
     let done = match &cli.command {
         Command::Facts(command) => command.run(&mut output),
         Command::Inputs(command) => command.run(&mut output),
