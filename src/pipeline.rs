@@ -57,8 +57,8 @@ impl Case {
 
     /// Prepares the replay of a reading.
     #[must_use]
-    pub fn of(mut reading: Reading, options: &Options) -> Case {
-        let order = crate::clock::settle(&mut reading);
+    pub fn of(reading: Reading, options: &Options) -> Case {
+        let order = crate::clock::settle(&reading);
         let cast = Cast::of(&reading.facts);
         let lives = Lives::of(&reading, &cast);
         let release = release(&reading, options.kubernetes);

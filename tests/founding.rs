@@ -16,12 +16,25 @@ fn issue_88565_is_found_and_named() {
     let report = report();
     assert_eq!(report.verdict, Verdict::Diverged);
     assert_eq!(report.profile.kubernetes, "1.20");
-    let [divergence] = report.divergences.as_slice() else { panic!("one divergence, not {:#?}", report.divergences) };
+    let [divergence] = report.divergences.as_slice() else {
+        panic!("one divergence, not {:#?}", report.divergences)
+    };
     assert_eq!(divergence.mechanism, "detach-backoff-drops-report-as-attached");
-    assert_eq!((divergence.severity, divergence.status), (Severity::Stuck, Status::Open));
+    assert_eq!(
+        (divergence.severity, divergence.status),
+        (Severity::Stuck, Status::Open)
+    );
     assert_eq!(divergence.confidence, Confidence::Proven);
-    assert_eq!((divergence.node.as_str(), divergence.pods.as_slice()), ("node-1", &["app/web-0".to_owned()][..]));
-    assert!(divergence.known_issues.iter().any(|issue| issue == "kubernetes/kubernetes#88565"));
+    assert_eq!(
+        (divergence.node.as_str(), divergence.pods.as_slice()),
+        ("node-1", &["app/web-0".to_owned()][..])
+    );
+    assert!(
+        divergence
+            .known_issues
+            .iter()
+            .any(|issue| issue == "kubernetes/kubernetes#88565")
+    );
     assert_eq!(divergence.has_fix, Some(false));
 }
 
@@ -30,17 +43,39 @@ fn the_operation_is_the_refused_retry_and_not_the_failed_detach() {
     let report = report();
     let divergence = &report.divergences[0];
     assert_eq!(divergence.operation.kind, "detach_refused_backoff");
-    assert!(divergence.operation.evidence.iter().any(|line| line.source == "control-plane/audit.log" && line.line == 70));
+    assert!(
+        divergence
+            .operation
+            .evidence
+            .iter()
+            .any(|line| line.source == "control-plane/audit.log" && line.line == 70)
+    );
     assert_eq!(divergence.trigger.as_ref().unwrap().kind, "pod_bound");
-    assert!(divergence.symptom.as_ref().unwrap().actor.to_string().starts_with("kubelet/node-1"));
-    assert_eq!((divergence.states.after.to_report, divergence.states.after.reported), (Some(false), Some(false)));
+    assert!(
+        divergence
+            .symptom
+            .as_ref()
+            .unwrap()
+            .actor
+            .to_string()
+            .starts_with("kubelet/node-1")
+    );
+    assert_eq!(
+        (divergence.states.after.to_report, divergence.states.after.reported),
+        (Some(false), Some(false))
+    );
 }
 
 #[test]
 fn every_line_is_accounted_for_and_every_fact_explained() {
     let report = report();
     for input in &report.inputs {
-        assert_eq!(input.lines, input.used + input.irrelevant + input.not_understood, "{}", input.path);
+        assert_eq!(
+            input.lines,
+            input.used + input.irrelevant + input.not_understood,
+            "{}",
+            input.path
+        );
     }
     assert_eq!(report.summary.unexplained, 0);
 }

@@ -7,7 +7,9 @@ use adtrace::verify::{self, Options};
 #[test]
 fn the_model_does_what_the_real_code_did() {
     for version in ["1.20.2", "1.23.13", "1.36.2"] {
-        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors").join(version);
+        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/vectors")
+            .join(version);
         let summary = verify::run(&dir, &Options::default()).unwrap();
         assert!(summary.files.len() >= 5, "{version}: vectors are missing");
         for file in &summary.files {
@@ -19,6 +21,9 @@ fn the_model_does_what_the_real_code_did() {
 #[test]
 fn another_releases_rules_are_noticed() {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors/1.20.2");
-    let options = Options { version: Some("1.36.2".parse().unwrap()), ..Options::default() };
+    let options = Options {
+        version: Some("1.36.2".parse().unwrap()),
+        ..Options::default()
+    };
     assert!(!verify::run(&dir, &options).unwrap().agrees());
 }
