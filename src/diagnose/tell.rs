@@ -234,14 +234,14 @@ impl Teller<'_> {
 
     fn wait(&self, wait: &Waiting) -> Wait {
         let until = wait.until.unwrap_or(crate::time::Time::MAX);
-        let bound = self.run.steps.iter().filter(|step| {
+        let mut bound = self.run.steps.iter().filter(|step| {
             step.deed == Deed::PodBound
                 && step.volume == Some(wait.cell.0)
                 && step.node == Some(wait.cell.1)
                 && step.at <= until
         });
         let pods: Vec<String> = bound
-            .last()
+            .next_back()
             .and_then(|step| step.pod)
             .map(|pod| self.cast.pod_info(pod).name.to_string())
             .into_iter()

@@ -163,7 +163,7 @@ impl Cast {
             if !joins.pv_unique.contains_key(pv) {
                 let info = named.entry(pv.clone()).or_insert_with(|| joins.info(pv));
                 info.pvs.push(pv.clone());
-                let _ = claims;
+                let () = claims;
             }
         }
         for (index, (unique, mut info)) in named.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! JSON lines and elements: what each is, and the log line inside where a shipper wrapped one.
 //!
 //! In: the text of one JSON object. Out: an [`Element`]: an audit event, a Kubernetes object, several elements in one, a
-//! klog line in JSON, or an [`Envelope`] around a line (docker json-file, journald, fluent-bit, ECS, Loki, CloudWatch,
+//! klog line in JSON, or an [`Envelope`] around a line (docker json-file, journald, fluent-bit, ECS, Loki, `CloudWatch`,
 //! Azure diagnostics, Cloud Logging, Splunk, Datadog). Told by keys alone.
 
 use std::borrow::Cow;
@@ -302,12 +302,11 @@ fn klog_json<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
 /// The journal as JSON; a message may be an array of byte values.
 fn journald<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
     let raw = fields.get("MESSAGE")?;
-    let payload = match string(raw) {
-        Some(text) => text,
-        None => {
-            let bytes: Vec<u8> = serde_json::from_str(raw.get()).ok()?;
-            Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-        }
+    let payload = if let Some(text) = string(raw) {
+        text
+    } else {
+        let bytes: Vec<u8> = serde_json::from_str(raw.get()).ok()?;
+        Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     };
     let stamp = fields.stamp(&["_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"]);
     let program = fields.first(&["SYSLOG_IDENTIFIER", "_COMM", "_SYSTEMD_UNIT"]);
@@ -394,7 +393,7 @@ fn cloud_logging<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
     Some(Element::Klog(envelope, split))
 }
 
-/// What docker, fluent-bit, fluentd, filebeat, CloudWatch, Splunk, Datadog and logcli write.
+/// What docker, fluent-bit, fluentd, filebeat, `CloudWatch`, Splunk, Datadog and logcli write.
 fn shipped<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
     let nested = ["result", "attributes", "_source"]
         .iter()

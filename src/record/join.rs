@@ -441,7 +441,7 @@ fn finish(opens: Vec<(u64, Open<'_>)>, sink: &mut dyn Sink) {
 }
 
 /// Open records in the order of their first lines.
-fn by_line<'a>(opens: Opens<'a>) -> Vec<(u64, Open<'a>)> {
+fn by_line(opens: Opens<'_>) -> Vec<(u64, Open<'_>)> {
     let mut sorted: Vec<_> = opens.into_iter().collect();
     sorted.sort_by_key(|(_, open)| open.whole.line);
     sorted

@@ -27,7 +27,7 @@ impl Replay<'_> {
             (Kind::OpBackoff, _) => self.operation_failed(id, fact, cell),
             (Kind::DetachStarted, Some(cell)) => self.detach_started(id, cell, false),
             (Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService, Some(cell)) => {
-                self.detach_started(id, cell, true)
+                self.detach_started(id, cell, true);
             }
             (Kind::DetachStarting, Some(cell)) => self.detach_tried(id, fact, cell),
             (Kind::DetachOk, Some(cell)) => self.detach_done(id, cell),
@@ -212,7 +212,7 @@ impl Replay<'_> {
         let Some(volume) = self.script.cast.volume(fact) else {
             return;
         };
-        let nodes: Vec<Node> = self.world.holders(volume).into_iter().map(|node| node).collect();
+        let nodes: Vec<Node> = self.world.holders(volume).into_iter().collect();
         for node in nodes {
             self.world.forget_spec((volume, node));
             self.step(Deed::SyncSkipped, Party::Controller, (Some(volume), Some(node)), &[id]);
@@ -549,8 +549,7 @@ impl Replay<'_> {
                         .at = life.from;
                 }
                 let pairs = self.world.pairs();
-                self.dirty
-                    .extend(pairs.into_iter().map(|(volume, node)| (volume, node)));
+                self.dirty.extend(pairs);
             }
         }
     }

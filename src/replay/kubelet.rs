@@ -185,13 +185,13 @@ impl Replay<'_> {
         self.watch.unattended.remove(&cell);
         let on = (Some(cell.0), Some(cell.1));
         match fact.kind {
-            Kind::EaError => {
-                if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) {
-                    self.world.attacher.failed(cell, fact.at);
-                    self.step(Deed::AttacherFails, Party::Attacher, on, &[id])
-                        .error
-                        .clone_from(&fact.error);
-                }
+            Kind::EaError
+                if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) =>
+            {
+                self.world.attacher.failed(cell, fact.at);
+                self.step(Deed::AttacherFails, Party::Attacher, on, &[id])
+                    .error
+                    .clone_from(&fact.error);
             }
             Kind::EaFullyAttached | Kind::EaAttached => {
                 self.confirm(Deed::VaAttached, on, id);

@@ -20,7 +20,7 @@ impl Replay<'_> {
             Kind::NodeCreated | Kind::NodePatched | Kind::NodeStatusPatched => self.node_write(id, fact, call),
             Kind::NodeDeleted if accepted(call) => self.node_deleted(id, fact),
             Kind::VaApiCreated | Kind::VaPatched | Kind::VaStatusPatched | Kind::VaApiDeleted => {
-                self.va_write(id, fact, call)
+                self.va_write(id, fact, call);
             }
             Kind::PodCreated | Kind::PodBound | Kind::PodPatched | Kind::PodStatusPatched if accepted(call) => {
                 self.pod_write(id, fact);
@@ -362,7 +362,7 @@ impl Replay<'_> {
         let volumes = info.volumes.clone();
         let cells = info.volumes.clone();
         let object = PodObject {
-            node: node,
+            node,
             volumes,
             since: fact.at,
             deleting: None,

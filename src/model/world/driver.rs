@@ -22,7 +22,7 @@ pub enum Answer {
 }
 
 /// The driver's habits and the back-end's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Driver {
     /// Answers to `ControllerPublishVolume` as last seen.
     pub publish: BTreeMap<Pair, Answer>,
@@ -38,18 +38,6 @@ pub struct Driver {
 
 /// How long a call takes that works.
 pub const CALL: Span = Span::millis(10);
-
-impl Default for Driver {
-    fn default() -> Self {
-        Driver {
-            publish: BTreeMap::new(),
-            unpublish: BTreeMap::new(),
-            attached: BTreeSet::new(),
-            node_refuses: BTreeSet::new(),
-            lets_two: false,
-        }
-    }
-}
 
 impl Driver {
     /// Answers a publish call for an exclusive or shared volume, and does it.

@@ -217,8 +217,8 @@ impl Process {
             notes: Vec::new(),
         };
         self.controller.consider_detach(&seen, now, &mut outside);
-        let notes = outside.notes;
-        notes
+
+        outside.notes
     }
 
     /// The decision about an attach of this pair now.
@@ -231,8 +231,8 @@ impl Process {
             notes: Vec::new(),
         };
         self.controller.consider_attach(at(pair), now, &mut outside);
-        let notes = outside.notes;
-        notes
+
+        outside.notes
     }
 
     /// The attach of this pair ended.
@@ -440,7 +440,7 @@ impl Process {
         let to_verify = self
             .controller
             .running_op(OpName::Detach, at(pair))
-            .is_some_and(|run| run.is_to_verify());
+            .is_some_and(super::super::operations::Running::is_to_verify);
         if to_verify {
             let live = board.nodes.get(&pair.1).map_or(LiveNode::NotFound, |object| {
                 if object.in_use.contains(&pair.0) {
