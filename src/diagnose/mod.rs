@@ -110,13 +110,12 @@ fn suspects(run: &Run) -> BTreeSet<Volume> {
 
 /// Whether a wish on this pair stayed unmet for longer than the machinery needs.
 fn waited_long(run: &Run, track: &[(StepId, crate::model::world::CellState)]) -> bool {
-    let at = |id: StepId| run.steps.get(id as usize).map_or(Time::MIN, |step| step.at);
     let mut since: Option<Time> = None;
     for (id, state) in track {
         match (state.wished && !state.mounted, since) {
-            (true, None) => since = Some(at(*id)),
+            (true, None) => since = Some(run.at(*id)),
             (false, Some(from)) => {
-                if at(*id) - from > PATIENCE {
+                if run.at(*id) - from > PATIENCE {
                     return true;
                 }
                 since = None;
@@ -130,6 +129,10 @@ fn waited_long(run: &Run, track: &[(StepId, crate::model::world::CellState)]) ->
 
 /// The model's outlook after every step that moved one of the suspects.
 fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeMap<Volume, Vec<(StepId, Outlook)>> {
+    if suspects.is_empty() {
+        // Nothing to ask: no second replay.
+        return BTreeMap::new();
+    }
     let mut moved: BTreeMap<StepId, BTreeSet<Volume>> = BTreeMap::new();
     for (cell, track) in run.track.iter().filter(|(cell, _)| suspects.contains(&cell.0)) {
         for (id, _) in track {
@@ -219,7 +222,7 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
     for spell in spells {
         let story = story::of(run, spell.cell, spell.rule, spell.from);
         let mechanism = name::of(run, script.profile, spell.cell, spell.rule, &story);
-        let since = at(run, story.trigger.unwrap_or(story.operation).min(spell.from));
+        let since = run.at(story.trigger.unwrap_or(story.operation).min(spell.from));
         let until = agreed_after(run, volume, spell.to, end);
         if found.iter().any(|other| {
             other.story.operation == story.operation
@@ -237,10 +240,6 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
         });
     }
     found
-}
-
-fn at(run: &Run, step: StepId) -> Time {
-    run.steps.get(step as usize).map_or(Time::MIN, |step| step.at)
 }
 
 /// Whether all pairs of a volume agreed at some moment between two steps.
@@ -264,7 +263,7 @@ fn agreed_after(run: &Run, volume: Volume, from: StepId, end: &World) -> Option<
     }
     (from + 1..last)
         .find(|step| agrees_at(run, volume, *step))
-        .map(|step| at(run, step))
+        .map(|step| run.at(step))
 }
 
 /// Whether the back-end holds an exclusive volume where no `VolumeAttachment` says so, when the recording ends.
@@ -288,7 +287,7 @@ fn add_breach(run: &Run, end: &World, breach: safety::Breach, found: &mut Vec<Fi
         return;
     }
     let story = story::tell(run, breach.cell, breach.operation, breach.trigger);
-    let since = at(run, breach.operation);
+    let since = run.at(breach.operation);
     let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end);
     found.push(Finding {
         cell: breach.cell,

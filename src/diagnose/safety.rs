@@ -5,7 +5,6 @@
 //! to cut; an attachment that is already going is the machinery at work.
 
 use super::catalogue;
-use crate::fact::Party;
 use crate::graph::cast::Volume;
 use crate::model::world::{Held, Va};
 use crate::replay::{Cell, Deed, Lives, Run, Step, StepId};
@@ -191,16 +190,6 @@ fn others(run: &Run, cell: Cell) -> impl Iterator<Item = Cell> + '_ {
 
 /// The last step before `id` on this pair (or its node) that the rule picks.
 fn last(run: &Run, cell: Cell, id: StepId, pick: impl Fn(&Step) -> bool) -> Option<StepId> {
-    let before = run.steps.iter().take(id as usize).enumerate().rev();
-    let mut here = before.filter(|(_, step)| {
-        step.node.is_none_or(|node| node == cell.1) && step.volume.is_none_or(|volume| volume == cell.0)
-    });
-    here.find(|(_, step)| pick(step))
-        .and_then(|(index, _)| StepId::try_from(index).ok())
-}
-
-/// Whether a party is one of the machinery's own.
-#[must_use]
-pub fn is_stranger(party: &Party) -> bool {
-    matches!(party, Party::User(_) | Party::Unknown)
+    let before = id.checked_sub(1)?;
+    run.back_on(cell, before).find(|(_, step)| pick(step)).map(|(id, _)| id)
 }

@@ -50,16 +50,6 @@ fn step(run: &Run, id: StepId) -> Option<&Step> {
     run.steps.get(id as usize)
 }
 
-/// Ids and steps up to and including `last`, newest first.
-fn back_from(run: &Run, last: StepId) -> impl Iterator<Item = (StepId, &Step)> {
-    let upto = run.steps.len().min(last as usize + 1);
-    run.steps[..upto]
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
-}
-
 /// Ids and steps from `first` on.
 fn on_from(run: &Run, first: StepId) -> impl Iterator<Item = (StepId, &Step)> {
     let from = run.steps.len().min(first as usize);
@@ -67,10 +57,6 @@ fn on_from(run: &Run, first: StepId) -> impl Iterator<Item = (StepId, &Step)> {
         .iter()
         .enumerate()
         .map(move |(index, step)| (first + StepId::try_from(index).unwrap_or(0), step))
-}
-
-fn concerns(step: &Step, cell: Cell) -> bool {
-    step.volume.is_none_or(|volume| volume == cell.0) && step.node.is_none_or(|node| node == cell.1)
 }
 
 /// The last step before the end of health that made this rule break.
@@ -95,8 +81,8 @@ fn operation(run: &Run, cell: Cell, rule: Broken, dead: StepId) -> Option<StepId
         Broken::BackEndForgotten => &[Deed::VaStripped, Deed::VaDeletedByHand, Deed::VaGone],
         Broken::NotDesired => &[Deed::NodeUnmanaged, Deed::ControllerStarted],
     };
-    back_from(run, dead)
-        .find(|(_, step)| concerns(step, cell) && authors.contains(&step.deed))
+    run.back_from(dead)
+        .find(|(_, step)| step.concerns(cell) && authors.contains(&step.deed))
         .map(|(id, _)| id)
 }
 
@@ -114,7 +100,7 @@ fn trigger(run: &Run, cell: Cell, rule: Broken, operation: StepId, dead: StepId)
         .find(|(_, step)| wish(step))
         .map(|(id, _)| id);
     later.or_else(|| {
-        let turned = dead > operation && step(run, dead).is_some_and(|step| concerns(step, cell) && turns(step.deed));
+        let turned = dead > operation && step(run, dead).is_some_and(|step| step.concerns(cell) && turns(step.deed));
         turned.then_some(dead)
     })
 }
@@ -166,7 +152,7 @@ fn symptom(run: &Run, cell: Cell, operation: StepId, harmed: StepId) -> Option<S
 /// The last arrival of a pod that wants the volume here, up to a step; that step where there is none.
 fn arrival(run: &Run, cell: Cell, upto: StepId) -> StepId {
     let bound = |step: &Step| step.deed == Deed::PodBound && step.volume == Some(cell.0) && step.node == Some(cell.1);
-    back_from(run, upto)
+    run.back_from(upto)
         .find(|(_, step)| bound(step))
         .map_or(upto, |(id, _)| id)
 }
@@ -218,7 +204,7 @@ fn beginning(run: &Run, cell: Cell, operation: StepId) -> StepId {
         )
     };
     let mut seen = 0;
-    for (id, step) in back_from(run, operation) {
+    for (id, step) in run.back_from(operation) {
         if !told(step, cell) {
             continue;
         }

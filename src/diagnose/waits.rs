@@ -54,7 +54,7 @@ pub fn of(script: &Script, run: &Run, divergences: &[Finding]) -> Vec<Waiting> {
                 spans.push((moment, kind));
             }
         }
-        waits.extend(merge(script, run, *cell, spans, end));
+        waits.extend(merge(run, *cell, spans, end));
     }
     waits.retain(|wait| {
         let length = wait.until.unwrap_or(end) - wait.since;
@@ -128,7 +128,7 @@ fn classify(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Option<(
 /// The attachment exists and is not attached yet: attacher, driver, registration, limit.
 fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
     let mut attended = false;
-    for (_, step) in back(run, cell, moment.step) {
+    for (_, step) in run.back_on(cell, moment.step) {
         match step.deed {
             Deed::VaAttachError | Deed::AttacherFails | Deed::AttachFailed if step.error.is_some() => {
                 return of_error(
@@ -174,7 +174,7 @@ fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
 
 /// The attachment is going: the driver refuses, or is at it.
 fn on_detach(run: &Run, cell: Cell, step: StepId) -> WaitKind {
-    for (_, step) in back(run, cell, step) {
+    for (_, step) in run.back_on(cell, step) {
         match step.deed {
             Deed::VaDetachError => return WaitKind::DriverRefuses,
             Deed::VaDeleting | Deed::VaDeletedByHand => return WaitKind::DetachInProgress,
@@ -209,7 +209,7 @@ fn on_other_node(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Opt
 
 /// Whether the timer of a lost node runs, or was switched off.
 fn timer(script: &Script, run: &Run, other: Cell, moment: &Moment) -> WaitKind {
-    let wanted_last = back(run, other, moment.step).find(|(_, step)| {
+    let wanted_last = run.back_on(other, moment.step).find(|(_, step)| {
         matches!(
             step.deed,
             Deed::PodForced | Deed::PodGone | Deed::PodEnded | Deed::ControllerStarted
@@ -240,36 +240,18 @@ fn other_holder(run: &Run, cell: Cell, step: StepId) -> Option<(Cell, CellState)
 }
 
 fn node_lost(run: &Run, node: Node, step: StepId) -> bool {
-    let upto = run.steps.len().min(step as usize + 1);
-    let life = run.steps[..upto].iter().rev().find(|step| {
+    let life = run.back_from(step).find(|(_, step)| {
         step.node == Some(node)
             && matches!(
                 step.deed,
                 Deed::NodeNotReady | Deed::NodeReady | Deed::NodeDeleted | Deed::NodeCreated
             )
     });
-    life.is_some_and(|step| matches!(step.deed, Deed::NodeNotReady | Deed::NodeDeleted))
-}
-
-/// Steps on a pair, newest first.
-fn back(run: &Run, cell: Cell, last: StepId) -> impl Iterator<Item = (StepId, &crate::replay::Step)> {
-    let upto = run.steps.len().min(last as usize + 1);
-    let steps = run.steps[..upto].iter().enumerate().rev();
-    steps
-        .filter(move |(_, step)| {
-            step.volume.is_none_or(|volume| volume == cell.0) && step.node.is_none_or(|node| node == cell.1)
-        })
-        .map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
+    life.is_some_and(|(_, step)| matches!(step.deed, Deed::NodeNotReady | Deed::NodeDeleted))
 }
 
 /// Joins neighbouring stretches of one kind.
-fn merge(
-    script: &Script,
-    run: &Run,
-    cell: Cell,
-    spans: Vec<(Moment, (WaitKind, Option<Node>))>,
-    end: Time,
-) -> Vec<Waiting> {
+fn merge(run: &Run, cell: Cell, spans: Vec<(Moment, (WaitKind, Option<Node>))>, end: Time) -> Vec<Waiting> {
     let mut waits: Vec<Waiting> = Vec::new();
     for (moment, (kind, holder)) in spans {
         match waits.last_mut() {
@@ -297,7 +279,6 @@ fn merge(
             wait.ends = holder.and_then(|other| timer_ends(run, other, wait.since));
         }
     }
-    let _ = script;
     waits
 }
 

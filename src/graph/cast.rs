@@ -4,7 +4,7 @@
 //! unique volume name, claim to PV, pod to volumes, `VolumeAttachment` to its pair. Lines name the same volume in four
 //! ways (unique name, PV, handle, attachment); whoever compares facts compares ids from here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fact::{Detail, Fact, Kind, Name};
 
@@ -21,6 +21,17 @@ pub struct VolumeInfo {
     pub exclusive: Option<bool>,
     /// CSI driver, where it is a CSI volume.
     pub driver: Option<Name>,
+}
+
+impl VolumeInfo {
+    fn named(name: &Name) -> VolumeInfo {
+        VolumeInfo {
+            name: name.clone(),
+            pvs: Vec::new(),
+            exclusive: None,
+            driver: None,
+        }
+    }
 }
 
 /// What is known of one pod (one uid).
@@ -60,11 +71,13 @@ impl Cast {
     pub fn of(facts: &[Fact]) -> Cast {
         let mut cast = Cast::default();
         let mut joins = Joins::default();
-        facts.iter().for_each(|fact| joins.learn(fact));
+        for fact in facts {
+            joins.learn(fact);
+        }
         cast.volumes_of(facts, &joins);
         cast.nodes_of(facts);
         cast.attachments_of(facts);
-        cast.pods_of(facts, &joins);
+        cast.pods_of(&joins);
         cast
     }
 
@@ -152,18 +165,17 @@ impl Cast {
     fn volumes_of(&mut self, facts: &[Fact], joins: &Joins) {
         let mut named: BTreeMap<Name, VolumeInfo> = BTreeMap::new();
         for (pv, unique) in &joins.pv_unique {
-            let info = named.entry(unique.clone()).or_insert_with(|| joins.info(unique));
+            let info = named.entry(unique.clone()).or_insert_with(|| VolumeInfo::named(unique));
             info.pvs.push(pv.clone());
         }
         let told = facts.iter().flat_map(|fact| fact.volume.iter().chain(listed(fact)));
         for unique in told.filter(|name| is_unique_name(name)) {
-            named.entry(unique.clone()).or_insert_with(|| joins.info(unique));
+            named.entry(unique.clone()).or_insert_with(|| VolumeInfo::named(unique));
         }
-        for (pv, claims) in &joins.pv_only {
+        for pv in &joins.pv_only {
             if !joins.pv_unique.contains_key(pv) {
-                let info = named.entry(pv.clone()).or_insert_with(|| joins.info(pv));
+                let info = named.entry(pv.clone()).or_insert_with(|| VolumeInfo::named(pv));
                 info.pvs.push(pv.clone());
-                let () = claims;
             }
         }
         for (index, (unique, mut info)) in named.into_iter().enumerate() {
@@ -230,7 +242,7 @@ impl Cast {
         }
     }
 
-    fn pods_of(&mut self, facts: &[Fact], joins: &Joins) {
+    fn pods_of(&mut self, joins: &Joins) {
         for (uid, seen) in &joins.pods {
             let id = Pod(u32::try_from(self.pods.len()).unwrap_or(u32::MAX));
             let name = seen.name.clone().unwrap_or_else(|| uid.clone());
@@ -253,7 +265,6 @@ impl Cast {
             self.pod_by_uid.insert(uid.clone(), id);
             self.pods_by_name.entry(name).or_default().push(id);
         }
-        let _ = facts;
     }
 }
 
@@ -261,7 +272,7 @@ impl Cast {
 #[derive(Debug, Default)]
 struct Joins {
     pv_unique: BTreeMap<Name, Name>,
-    pv_only: BTreeMap<Name, ()>,
+    pv_only: BTreeSet<Name>,
     pv_modes: BTreeMap<Name, Vec<Name>>,
     claim_pv: BTreeMap<Name, Name>,
     pods: BTreeMap<Name, PodSeen>,
@@ -286,7 +297,7 @@ impl Joins {
             }
             Detail::Attachment(detail) => {
                 if let Some(pv) = &detail.pv {
-                    self.pv_only.insert(pv.clone(), ());
+                    self.pv_only.insert(pv.clone());
                 }
             }
             _ => {}
@@ -351,15 +362,6 @@ impl Joins {
             && !node.is_empty()
         {
             seen.node = Some(node.clone());
-        }
-    }
-
-    fn info(&self, unique: &Name) -> VolumeInfo {
-        VolumeInfo {
-            name: unique.clone(),
-            pvs: Vec::new(),
-            exclusive: None,
-            driver: None,
         }
     }
 

@@ -125,7 +125,7 @@ impl Replay<'_> {
         if self.world.on_report(pair) {
             self.drop_report(cell, &[id], false);
         }
-        self.world.detach_begins(pair, forced);
+        self.world.detach_begins(pair);
         let deed = if forced {
             Deed::DetachForced
         } else {
@@ -140,7 +140,6 @@ impl Replay<'_> {
             return;
         }
         if self.confirm(Deed::DetachRefused, on(cell), id) {
-            self.watch.refused.insert(cell, fact.at);
             return;
         }
         self.refuse_retry(cell, &[id], true);
@@ -168,7 +167,6 @@ impl Replay<'_> {
 
     /// A retry that the back-off (or a pending operation) refuses, in a version that un-reports first.
     pub(super) fn refuse_retry(&mut self, cell: Cell, evidence: &[FactId], observed: bool) {
-        self.watch.refused.insert(cell, self.world.now);
         if !self.world.on_report(cell) || !self.world.retry_refused(cell) {
             return;
         }
@@ -186,9 +184,6 @@ impl Replay<'_> {
         } else {
             Deed::ReportDropped
         };
-        if deed == Deed::DetachRefused {
-            self.watch.refused.insert(cell, self.world.now);
-        }
         self.step(deed, Party::Controller, on(cell), evidence).observed = observed;
     }
 

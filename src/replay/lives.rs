@@ -72,17 +72,6 @@ impl Lives {
         lives
     }
 
-    /// Whether the node's kubelet showed a sign of life at that moment; `None` without a log of it.
-    #[must_use]
-    pub fn kubelet_lives(&self, node: Node, at: Time) -> Option<bool> {
-        let spans = self.kubelets.get(&node)?;
-        Some(
-            spans
-                .iter()
-                .any(|(from, to)| *from - SILENCE <= at && at <= *to + SILENCE),
-        )
-    }
-
     /// Whether the node's kubelet wrote anything after that moment.
     #[must_use]
     pub fn kubelet_lives_after(&self, node: Node, at: Time) -> bool {
@@ -100,7 +89,7 @@ fn window(reading: &Reading) -> (Time, Time) {
         .iter()
         .filter(|fact| !matches!(fact.at, Time::MAX))
         .map(|fact| (fact.at, fact.at));
-    for (from, to) in spans.copied().chain(times.filter(|_| true)) {
+    for (from, to) in spans.copied().chain(times) {
         window.0 = window.0.min(from);
         window.1 = window.1.max(to);
     }

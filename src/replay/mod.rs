@@ -67,6 +67,24 @@ pub struct Run {
 }
 
 impl Run {
+    /// When a step was taken.
+    #[must_use]
+    pub fn at(&self, step: StepId) -> Time {
+        self.steps.get(step as usize).map_or(Time::MIN, |step| step.at)
+    }
+
+    /// The steps up to and including `last`, newest first.
+    pub fn back_from(&self, last: StepId) -> impl Iterator<Item = (StepId, &Step)> {
+        let upto = self.steps.len().min(last as usize + 1);
+        let steps = self.steps[..upto].iter().enumerate().rev();
+        steps.map(|(index, step)| (StepId::try_from(index).unwrap_or(StepId::MAX), step))
+    }
+
+    /// The same, only those that concern a pair.
+    pub fn back_on(&self, cell: Cell, last: StepId) -> impl Iterator<Item = (StepId, &Step)> {
+        self.back_from(last).filter(move |(_, step)| step.concerns(cell))
+    }
+
     /// The states of a pair after a step, if it existed by then.
     #[must_use]
     pub fn state_at(&self, cell: Cell, step: StepId) -> Option<CellState> {
@@ -124,8 +142,6 @@ pub struct Replay<'a> {
 struct Watch {
     /// Current pod (uid) of each `namespace/name`.
     pod_now: BTreeMap<crate::fact::Name, Pod>,
-    /// Last refused retry of a pair that was inferred or seen.
-    refused: BTreeMap<Cell, Time>,
     /// Since when a node's report has been due for a patch.
     due: BTreeMap<Node, Time>,
     /// The controller's process that comes next, or lives now.
@@ -160,13 +176,6 @@ impl<'a> Replay<'a> {
     pub fn run(mut self) -> (Run, World) {
         while self.advance() {}
         (self.run, self.world)
-    }
-
-    /// Replays until that many steps exist and gives the world as it was then.
-    #[must_use]
-    pub fn world_after(mut self, step: StepId) -> World {
-        while self.run.steps.len() <= step as usize && self.advance() {}
-        self.world
     }
 
     /// Steps taken so far.

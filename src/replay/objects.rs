@@ -10,7 +10,7 @@ use crate::fact::{AttachmentDetail, Call, Detail, Fact, Kind, NodeDetail, Party,
 use crate::graph::cast::{Node, Pod, Volume};
 use crate::model::world::board::{Attachment, NodeObject, PodObject};
 use crate::model::world::driver::Answer;
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 impl Replay<'_> {
     /// A fact about an object.
@@ -46,7 +46,7 @@ impl Replay<'_> {
             self.step(Deed::NodeCreated, fact.party.clone(), (None, Some(node)), &[id]);
         }
         let before = self.world.board.nodes.get(&node).cloned();
-        let after = self.node_after(node, detail, before.clone());
+        let after = self.node_after(detail, before.clone());
         self.node_life(id, fact, node, before.as_ref(), &after);
         let patch = detail.patch.as_ref();
         if fact.party == Party::Controller && status {
@@ -65,8 +65,8 @@ impl Replay<'_> {
     }
 
     /// The object after a write, from what the answer tells and else from what was there.
-    fn node_after(&self, node: Node, detail: &NodeDetail, before: Option<NodeObject>) -> NodeObject {
-        let known = before.unwrap_or_else(|| self.world.new_node(node));
+    fn node_after(&self, detail: &NodeDetail, before: Option<NodeObject>) -> NodeObject {
+        let known = before.unwrap_or_else(|| NodeObject::default());
         let asked = detail.patch.as_ref();
         let list =
             |told: &Option<Vec<crate::fact::Name>>, asked: Option<&Vec<crate::fact::Name>>, old: BTreeSet<Volume>| {
@@ -255,13 +255,13 @@ impl Replay<'_> {
             self.step(Deed::VaAttached, fact.party.clone(), cell, &[id]);
         } else if after.deleting && detail.detach_error.is_some() {
             self.world.driver.unpublish.insert(pair, Answer::Refused);
-            self.attacher_failed(pair, fact.at);
+            self.world.attacher.failed(pair, fact.at);
             self.step(Deed::VaDetachError, fact.party.clone(), cell, &[id])
                 .error
                 .clone_from(&detail.detach_error);
         } else if detail.attach_error.is_some() {
             self.publish_failed(pair, detail.attach_error.as_deref());
-            self.attacher_failed(pair, fact.at);
+            self.world.attacher.failed(pair, fact.at);
             self.step(Deed::VaAttachError, fact.party.clone(), cell, &[id])
                 .error
                 .clone_from(&detail.attach_error);
@@ -287,11 +287,6 @@ impl Replay<'_> {
             Answer::Refused
         };
         self.world.driver.publish.insert(pair, answer);
-    }
-
-    /// The attacher's item backs off.
-    pub(super) fn attacher_failed(&mut self, pair: (Volume, Node), at: Time) {
-        self.world.attacher.failed(pair, at);
     }
 
     fn va_patch(
@@ -364,7 +359,6 @@ impl Replay<'_> {
         let object = PodObject {
             node,
             volumes,
-            since: fact.at,
             deleting: None,
             running: false,
             terminated: false,

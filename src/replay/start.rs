@@ -3,9 +3,9 @@
 //! In: facts and the cast. Out: a board with the objects that were there before the recording began: those that facts
 //! speak of without any of them creating it first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{FactId, Replay};
+use super::Replay;
 use crate::fact::{Detail, Fact, Kind};
 use crate::graph::cast::{Cast, Node, Pod, Volume};
 use crate::model::world::board::{Attachment, NodeObject, PodObject};
@@ -23,13 +23,13 @@ impl Replay<'_> {
         self.world.now = script.lives.window.0;
         let mut seen_nodes: BTreeSet<Node> = BTreeSet::new();
         let mut seen_attachments: BTreeSet<(Volume, Node)> = BTreeSet::new();
-        let mut seen_pods: BTreeMap<Pod, ()> = BTreeMap::new();
-        let facts: Vec<(FactId, &Fact)> = script
+        let mut seen_pods: BTreeSet<Pod> = BTreeSet::new();
+        let facts: Vec<&Fact> = script
             .order
             .iter()
-            .filter_map(|id| script.facts.get(*id as usize).map(|fact| (*id, fact)))
+            .filter_map(|id| script.facts.get(*id as usize))
             .collect();
-        for (_, fact) in &facts {
+        for fact in facts.iter().copied() {
             let done = fact.call.as_ref().is_none_or(|call| call.ok());
             match (&fact.detail, fact.kind) {
                 (Detail::Node(_), Kind::NodeCreated) if done => {
@@ -54,7 +54,7 @@ impl Replay<'_> {
                 }
                 (Detail::Pod(detail), _) => {
                     let Some(pod) = script.cast.pod(fact) else { continue };
-                    let new = seen_pods.insert(pod, ()).is_none();
+                    let new = seen_pods.insert(pod);
                     let node = detail.node.as_ref().and_then(|name| script.cast.node_named(name));
                     let old = new && !matches!(fact.kind, Kind::PodCreated | Kind::PodBound);
                     if let (true, Some(node)) = (old && self.before_window(detail.created), node) {
@@ -71,8 +71,8 @@ impl Replay<'_> {
         self.world.stage_machines(&nodes);
         let created: BTreeSet<Node> = facts
             .iter()
-            .filter(|(_, fact)| fact.kind == Kind::NodeCreated)
-            .filter_map(|(_, fact)| script.cast.node(fact))
+            .filter(|fact| fact.kind == Kind::NodeCreated)
+            .filter_map(|fact| script.cast.node(fact))
             .collect();
         for node in nodes.into_iter().filter(|node| !created.contains(node)) {
             self.world.board.nodes.entry(node).or_default();
@@ -129,7 +129,6 @@ impl Replay<'_> {
         let object = PodObject {
             node,
             volumes: info.volumes.clone(),
-            since: self.script.lives.window.0,
             deleting: None,
             running: running.unwrap_or(true),
             terminated: false,

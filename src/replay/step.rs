@@ -34,6 +34,14 @@ pub struct Step {
     pub error: Option<Box<str>>,
 }
 
+impl Step {
+    /// Whether it is about this pair, about the node, or about everything.
+    #[must_use]
+    pub fn concerns(&self, cell: (Volume, Node)) -> bool {
+        self.volume.is_none_or(|volume| volume == cell.0) && self.node.is_none_or(|node| node == cell.1)
+    }
+}
+
 macro_rules! deeds {
     ($($(#[$doc:meta])* $variant:ident => $name:literal, $phrase:literal;)*) => {
         /// What a party did. The name is the `kind` of a report's step, the phrase its `what`.

@@ -77,8 +77,6 @@ pub struct PodObject {
     pub node: NodeId,
     /// Its attachable volumes.
     pub volumes: Vec<VolumeId>,
-    /// Since when it is bound.
-    pub since: Time,
     /// `deletionTimestamp` is set, and when its grace ends.
     pub deleting: Option<Time>,
     /// A container of it runs.

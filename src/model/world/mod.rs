@@ -213,12 +213,6 @@ impl World {
             .collect()
     }
 
-    /// A fresh Node object as a kubelet registers it.
-    #[must_use]
-    pub fn new_node(&self, _node: NodeId) -> NodeObject {
-        NodeObject::default()
-    }
-
     /// The controller hears of a Node object (added, or changed).
     pub fn deliver_node(&mut self, node: NodeId, new: bool) {
         if let (Some(process), Some(object)) = (self.process.as_mut(), self.board.nodes.get(&node)) {

@@ -67,10 +67,7 @@ impl Process {
         let nodes: Vec<NodeView> = board.nodes.iter().map(|(node, object)| view(*node, object)).collect();
         let attachments: Vec<Cell> = board.attachments.keys().copied().map(at).collect();
         let pods: Vec<PodView> = board.pods.iter().map(|(pod, object)| pod_view(*pod, object)).collect();
-        let outside = Still {
-            exclusive: &process.exclusive,
-            board,
-        };
+        let outside = Still::of(&process.exclusive, board);
         process.controller.start_from(&nodes, &attachments, &pods, &outside);
         for node in &nodes {
             process.controller.node_added(node);
@@ -185,10 +182,7 @@ impl Process {
 
     /// A pod changed, or is gone.
     pub fn pod_event(&mut self, pod: PodId, object: Option<&PodObject>, board: &Board) {
-        let outside = Still {
-            exclusive: &self.exclusive,
-            board,
-        };
+        let outside = Still::of(&self.exclusive, board);
         if let Some(object) = object {
             self.pods.insert(pod, (object.node, object.volumes.clone()));
             self.controller.pod_updated(pod_view(pod, object), &outside);
@@ -209,29 +203,15 @@ impl Process {
             return Vec::new();
         };
         let seen = Attached { mounted: false, ..seen };
-        let mut outside = Told {
-            still: Still {
-                exclusive: &self.exclusive,
-                board,
-            },
-            notes: Vec::new(),
-        };
+        let mut outside = Still::of(&self.exclusive, board);
         self.controller.consider_detach(&seen, now, &mut outside);
-
         outside.notes
     }
 
     /// The decision about an attach of this pair now.
     pub fn try_attach(&mut self, pair: Pair, now: Time, board: &Board) -> Vec<Note> {
-        let mut outside = Told {
-            still: Still {
-                exclusive: &self.exclusive,
-                board,
-            },
-            notes: Vec::new(),
-        };
+        let mut outside = Still::of(&self.exclusive, board);
         self.controller.consider_attach(at(pair), now, &mut outside);
-
         outside.notes
     }
 
@@ -242,26 +222,14 @@ impl Process {
         } else {
             AttachOutcome::Failed
         };
-        let mut outside = Told {
-            still: Still {
-                exclusive: &self.exclusive,
-                board,
-            },
-            notes: Vec::new(),
-        };
+        let mut outside = Still::of(&self.exclusive, board);
         self.controller.attach_ended(at(pair), outcome, now, &mut outside);
         self.ended(pair, ok, now);
     }
 
     /// The detach of this pair ended.
     pub fn detach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
-        let mut outside = Told {
-            still: Still {
-                exclusive: &self.exclusive,
-                board,
-            },
-            notes: Vec::new(),
-        };
+        let mut outside = Still::of(&self.exclusive, board);
         self.controller.detach_ended(at(pair), ok, now, &mut outside);
         self.ended(pair, ok, now);
     }
@@ -516,10 +484,21 @@ fn traits_of(exclusive: &[bool], volume: VolumeId) -> Traits {
     }
 }
 
-/// A board that nobody writes on: what events and starts look at.
+/// A board that the model does not write on: facts do, or nobody does. The decisions are kept.
 struct Still<'a> {
     exclusive: &'a [bool],
     board: &'a Board,
+    notes: Vec<Note>,
+}
+
+impl<'a> Still<'a> {
+    fn of(exclusive: &'a [bool], board: &'a Board) -> Still<'a> {
+        Still {
+            exclusive,
+            board,
+            notes: Vec::new(),
+        }
+    }
 }
 
 impl Outside for Still<'_> {
@@ -537,30 +516,6 @@ impl Outside for Still<'_> {
 
     fn patch(&mut self, _: NodeId, _: &Patch) -> Result<(), PatchError> {
         Ok(())
-    }
-}
-
-/// A board that facts write on; the decisions are kept.
-struct Told<'a> {
-    still: Still<'a>,
-    notes: Vec<Note>,
-}
-
-impl Outside for Told<'_> {
-    fn traits_of(&self, volume: VolumeId) -> Traits {
-        self.still.traits_of(volume)
-    }
-
-    fn health(&self, node: NodeId) -> Option<Health> {
-        self.still.health(node)
-    }
-
-    fn lookup(&mut self, node: NodeId) -> Lookup {
-        self.still.lookup(node)
-    }
-
-    fn patch(&mut self, node: NodeId, patch: &Patch) -> Result<(), PatchError> {
-        self.still.patch(node, patch)
     }
 
     fn note(&mut self, note: Note) {

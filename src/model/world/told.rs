@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::World;
-use super::board::{Pair, PodObject, at};
+use super::board::{Board, Pair, PodObject, at};
+use super::process::Process;
 use crate::model::asw::Attachment as Belief;
 use crate::model::outside::Note;
 use crate::model::pending::OpName;
 use crate::model::{NodeId, PathId, PodId, VolumeId};
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 /// Ids of pods that nobody named: somebody must have wanted the volume there.
 fn nameless(pair: Pair) -> PodId {
@@ -40,7 +41,6 @@ impl World {
             let object = PodObject {
                 node: pair.1,
                 volumes: vec![pair.0],
-                since: self.now,
                 deleting: None,
                 running: false,
                 terminated: false,
@@ -89,6 +89,24 @@ impl World {
 
     /// An attach starts: by the reconciler's decision, or in spite of it.
     pub fn attach_begins(&mut self, pair: Pair) {
+        let started = |note: &Note| matches!(note, Note::AttachStarted(..));
+        self.begins(pair, OpName::Attach, Process::try_attach, started);
+    }
+
+    /// A detach starts: by the reconciler's decision, or in spite of it.
+    pub fn detach_begins(&mut self, pair: Pair) {
+        let started = |note: &Note| matches!(note, Note::DetachStarted(..));
+        self.begins(pair, OpName::Detach, Process::try_detach, started);
+    }
+
+    /// Asks the reconciler until it starts the operation, each time with one more obstacle out of its way.
+    fn begins(
+        &mut self,
+        pair: Pair,
+        op: OpName,
+        decide: fn(&mut Process, Pair, Time, &Board) -> Vec<Note>,
+        started: impl Fn(&Note) -> bool,
+    ) {
         let now = self.now;
         for attempt in 0..4 {
             let Some(process) = self.process.as_mut() else { return };
@@ -96,28 +114,10 @@ impl World {
             let at = if attempt == 0 {
                 now
             } else {
-                process.retry_at(pair, OpName::Attach).unwrap_or(now).max(now)
+                process.retry_at(pair, op).unwrap_or(now).max(now)
             };
-            let notes = process.try_attach(pair, at, &self.board);
-            if notes.iter().any(|note| matches!(note, Note::AttachStarted(..))) {
-                return;
-            }
-            self.clear_the_way(pair, &notes);
-        }
-    }
-
-    /// A detach starts: by the reconciler's decision, or in spite of it.
-    pub fn detach_begins(&mut self, pair: Pair, _forced: bool) {
-        let now = self.now;
-        for attempt in 0..4 {
-            let Some(process) = self.process.as_mut() else { return };
-            let at = if attempt == 0 {
-                now
-            } else {
-                process.retry_at(pair, OpName::Detach).unwrap_or(now).max(now)
-            };
-            let notes = process.try_detach(pair, at, &self.board);
-            if notes.iter().any(|note| matches!(note, Note::DetachStarted(..))) {
+            let notes = decide(process, pair, at, &self.board);
+            if notes.iter().any(&started) {
                 return;
             }
             self.clear_the_way(pair, &notes);
@@ -355,22 +355,5 @@ impl World {
             .iter()
             .map(|pair| pair.cell.node)
             .collect()
-    }
-
-    /// Since when the controller has wanted to detach the pair: the 6 min timer runs from then.
-    #[must_use]
-    pub fn detach_requested(&self, pair: Pair) -> Option<Time> {
-        self.process.as_ref()?.controller.actual.get(at(pair))?.detach_requested
-    }
-
-    /// Starts the 6 min timer, as a pass that finds the pair undesired and idle does.
-    pub fn request_detach(&mut self, pair: Pair) -> Option<Span> {
-        let now = self.now;
-        self.process
-            .as_mut()?
-            .controller
-            .actual
-            .request_detach(at(pair), now)
-            .ok()
     }
 }
