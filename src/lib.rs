@@ -2,8 +2,10 @@
 //!
 //! Read the modules in the order of the data: `bundle` opens what people hand in, `record` takes wrappers off, `fact`
 //! turns lines into typed statements, `clock` puts them on one time axis, `graph` says who caused what, `replay` lets
-//! the `model` explain every fact, `diagnose` asks where the states parted, `report` says it, `cli` is the command.
+//! the `model` explain every fact, `diagnose` asks where the states parted, `report` says it, `ask` answers
+//! single questions, `cli` is the command.
 
+pub mod ask;
 pub mod bundle;
 pub mod cli;
 pub mod clock;

@@ -10,6 +10,7 @@ use crate::diagnose::{self, coverage};
 use crate::fact::{self, Fact, FactError, Kind, Party, ReadOptions, Reading};
 use crate::graph::cast::Cast;
 use crate::model::profile::{Profile, Version};
+use crate::model::world::World;
 use crate::replay::{Lives, Replay, Run, Script};
 use crate::report::{self, Clock, Input, Report, Summary, Verdict, Window};
 use crate::time::Time;
@@ -83,20 +84,21 @@ impl Case {
         }
     }
 
+    /// Replays everything: the explained history and the world at its end.
+    #[must_use]
+    pub fn replay(&self) -> (Run, World) {
+        Replay::new(self.script()).run()
+    }
+
     /// Replays, diagnoses, reports.
     #[must_use]
     pub fn report(&self) -> Report {
         let script = self.script();
-        let (run, end) = Replay::new(script).run();
+        let (run, end) = self.replay();
         let findings = diagnose::diagnose(&script, &run, &end);
         let coverage = coverage::of(&self.reading, &self.cast, &self.lives);
         let release = self.release.version.to_string();
-        let teller = Teller {
-            reading: &self.reading,
-            cast: &self.cast,
-            run: &run,
-            release: &release,
-        };
+        let teller = self.teller(&run, &release);
         let mut report = Report::new(self.profile());
         report.divergences = teller.divergences(&findings);
         report.waits = teller.waits(&findings);
@@ -112,6 +114,17 @@ impl Case {
         report.summary = self.summary(&run);
         report.inputs = self.inputs();
         report
+    }
+
+    /// What turns ids of this case into words.
+    #[must_use]
+    pub fn teller<'a>(&'a self, run: &'a Run, release: &'a str) -> Teller<'a> {
+        Teller {
+            reading: &self.reading,
+            cast: &self.cast,
+            run,
+            release,
+        }
     }
 
     fn profile(&self) -> report::Profile {
@@ -138,7 +151,9 @@ impl Case {
         }
     }
 
-    fn inputs(&self) -> Vec<Input> {
+    /// The sources, as the report lists them.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<Input> {
         let inputs = self.reading.sources.iter().map(|source| Input {
             path: source.path.clone(),
             kind: source.format.to_owned(),

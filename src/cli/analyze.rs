@@ -6,9 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::error::CliError;
 use super::output::Output;
-use super::reading::Input;
-use crate::model::profile::Version;
-use crate::pipeline::{Case, Options};
+use super::reading::CaseInput;
 use crate::report::json::Json;
 use crate::report::terminal::Terminal;
 use crate::report::{Face, Report};
@@ -17,13 +15,10 @@ use crate::report::{Face, Report};
 #[derive(Debug, Args)]
 pub struct Analyze {
     #[command(flatten)]
-    input: Input,
+    input: CaseInput,
     /// How to show the report
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Release of Kubernetes whose behaviour is replayed, against what the evidence says
-    #[arg(long, value_name = "VERSION")]
-    kubernetes_version: Option<Version>,
     /// Only the first screen, without the lines that prove each step
     #[arg(long)]
     brief: bool,
@@ -66,13 +61,9 @@ impl Colour {
 
 impl Analyze {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
-        let reading = self.input.read(output)?;
+        let case = self.input.case(output)?;
         let progress = output.progress("replaying");
-        let options = Options {
-            read: self.input.options(),
-            kubernetes: self.kubernetes_version,
-        };
-        let report = Case::of(reading, &options).report();
+        let report = case.report();
         drop(progress);
         self.show(&report, output)?;
         Ok(report.verdict.exit_status())

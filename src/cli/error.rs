@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::ask::why::NoSuchPlace;
 use crate::fact::FactError;
+use crate::graph::names::NameError;
 use crate::report::text::{and, clean};
 
 /// A command that could not be done.
@@ -31,6 +33,15 @@ pub enum CliError {
         /// Names like it.
         similar: Vec<&'static str>,
     },
+    /// A volume or node that is not there, or not the only one.
+    Name(NameError),
+    /// A line that cannot be asked about.
+    Place(NoSuchPlace),
+    /// A moment that cannot be read.
+    NoSuchTime {
+        /// As given.
+        given: String,
+    },
     /// Vectors that could not be compared.
     Verify(crate::verify::Error),
     /// The output could not be written.
@@ -43,6 +54,13 @@ impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CliError::Verify(error) => f.write_str(&clean(&error.to_string())),
+            CliError::Name(error) => write!(f, "{}.", clean(&error.to_string())),
+            CliError::Place(error) => write!(f, "{}.", clean(&error.to_string())),
+            CliError::NoSuchTime { given } => write!(
+                f,
+                "{} is no moment; give 2026-11-23T10:00:00Z, or 10:00:00.250 for that time of the recording's first day.",
+                clean(given)
+            ),
             CliError::Read(error) => f.write_str(&clean(&error.to_string())),
             CliError::Empty { paths } => write!(
                 f,
@@ -100,6 +118,18 @@ impl From<io::Error> for CliError {
 impl From<FactError> for CliError {
     fn from(error: FactError) -> CliError {
         CliError::Read(error)
+    }
+}
+
+impl From<NameError> for CliError {
+    fn from(error: NameError) -> CliError {
+        CliError::Name(error)
+    }
+}
+
+impl From<NoSuchPlace> for CliError {
+    fn from(error: NoSuchPlace) -> CliError {
+        CliError::Place(error)
     }
 }
 

@@ -13,10 +13,13 @@ mod error;
 mod explain;
 mod facts;
 mod generate;
+mod graph;
 mod inputs;
 mod model;
 mod output;
 mod reading;
+mod state;
+mod why;
 
 pub use error::CliError;
 use output::Output;
@@ -28,6 +31,8 @@ const EXAMPLES: &str = "\
 Examples:
   adtrace analyze bundle.tar.gz                     what happened, and what helps
   adtrace analyze logs/ audit.log --format json     the same for a program
+  adtrace state bundle.tar.gz --at 10:00:00         what everybody believed then
+  adtrace why bundle.tar.gz kubelet.log:258         what that line follows from
   adtrace inputs bundle.tar.gz                      what is in there, and how it was understood
   adtrace facts bundle.tar.gz | jq .kind            what was read, one JSON object a line
   adtrace explain --list                            the known ways in which the states part
@@ -52,6 +57,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Analyze(analyze::Analyze),
+    State(state::State),
+    Why(why::Why),
+    Graph(graph::Graph),
     Facts(facts::Facts),
     Inputs(inputs::Inputs),
     Explain(explain::Explain),
@@ -73,6 +81,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut output = Output::new(cli.quiet);
     let done = match &cli.command {
         Command::Analyze(command) => command.run(&mut output),
+        Command::State(command) => command.run(&mut output),
+        Command::Why(command) => command.run(&mut output),
+        Command::Graph(command) => command.run(&mut output),
         Command::Model(command) => command.run(&mut output),
         Command::Facts(command) => command.run(&mut output),
         Command::Inputs(command) => command.run(&mut output),

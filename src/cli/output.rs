@@ -12,6 +12,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::CliError;
 
+/// Forms of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TextOrJson {
+    /// For a person
+    Text,
+    /// For a program
+    Json,
+}
+
 /// stdout, buffered, and whether progress may show on stderr.
 pub struct Output {
     stdout: BufWriter<StdoutLock<'static>>,
@@ -30,6 +39,12 @@ impl Output {
     /// Where to write.
     pub fn writer(&mut self) -> &mut dyn Write {
         &mut self.stdout
+    }
+
+    /// A value as JSON, for people and programs.
+    pub fn json(&mut self, value: &impl serde::Serialize) -> Result<(), CliError> {
+        serde_json::to_writer_pretty(&mut self.stdout, value).map_err(io::Error::from)?;
+        Ok(writeln!(self.stdout)?)
     }
 
     /// Everything out.

@@ -9,6 +9,9 @@ use clap::Args;
 use super::error::CliError;
 use super::output::Output;
 use crate::fact::{self, ReadOptions, Reading};
+use crate::graph::cast::{Cast, Node, Volume};
+use crate::model::profile::Version;
+use crate::pipeline::{Case, Options};
 use crate::record::Zone;
 
 /// Paths and how to read them.
@@ -58,6 +61,48 @@ impl Input {
             });
         }
         Ok(())
+    }
+}
+
+/// What a replay needs: input, and the release to replay.
+#[derive(Debug, Args)]
+pub struct CaseInput {
+    #[command(flatten)]
+    pub input: Input,
+    /// Release of Kubernetes whose behaviour is replayed, against what the evidence says
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<Version>,
+}
+
+impl CaseInput {
+    /// Reads everything and prepares the replay.
+    pub fn case(&self, output: &Output) -> Result<Case, CliError> {
+        let reading = self.input.read(output)?;
+        let options = Options {
+            read: self.input.options(),
+            kubernetes: self.kubernetes_version,
+        };
+        Ok(Case::of(reading, &options))
+    }
+}
+
+/// What an answer is about.
+#[derive(Debug, Args)]
+pub struct About {
+    /// Only this volume: unique name, PV, claim or pod, or a part of one that fits no other
+    #[arg(long, value_name = "NAME")]
+    pub volume: Option<String>,
+    /// Only this node
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+}
+
+impl About {
+    /// The volume and the node meant.
+    pub fn meant(&self, cast: &Cast) -> Result<(Option<Volume>, Option<Node>), CliError> {
+        let volume = self.volume.as_deref().map(|name| cast.volume_meant(name)).transpose()?;
+        let node = self.node.as_deref().map(|name| cast.node_meant(name)).transpose()?;
+        Ok((volume, node))
     }
 }
 

@@ -198,7 +198,9 @@ impl Teller<'_> {
         }
     }
 
-    fn step(&self, id: StepId, cell: Cell) -> report::Step {
+    /// A step in words; what it leaves open is taken from the pair.
+    #[must_use]
+    pub fn step(&self, id: StepId, cell: Cell) -> report::Step {
         let Some(step) = self.run.steps.get(id as usize) else {
             return report::Step::inferred(crate::time::Time::MIN, Actor::Unknown, "unknown", "", Vec::new());
         };
@@ -275,7 +277,9 @@ impl Teller<'_> {
         self.reading.facts.get(id as usize)
     }
 
-    fn line(&self, fact: &Fact) -> Evidence {
+    /// A fact as a line of evidence.
+    #[must_use]
+    pub fn line(&self, fact: &Fact) -> Evidence {
         let source = self
             .reading
             .sources
@@ -306,7 +310,9 @@ impl Teller<'_> {
     }
 }
 
-fn states(state: &CellState) -> States {
+/// A pair's states in the words of the report.
+#[must_use]
+pub fn states(state: &CellState) -> States {
     States {
         desired: Some(state.desired),
         controller: match state.controller {

@@ -63,6 +63,7 @@ pub struct Cast {
     pod_by_uid: BTreeMap<Name, Pod>,
     pods_by_name: BTreeMap<Name, Vec<Pod>>,
     attachments: BTreeMap<Name, (Volume, Node)>,
+    by_claim: BTreeMap<Name, Volume>,
 }
 
 impl Cast {
@@ -134,6 +135,11 @@ impl Cast {
         self.pods_by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Every claim (`namespace/name`) whose volume is known.
+    pub fn claims(&self) -> impl Iterator<Item = (&Name, Volume)> {
+        self.by_claim.iter().map(|(claim, volume)| (claim, *volume))
+    }
+
     /// The pair that a `VolumeAttachment` stands for.
     #[must_use]
     pub fn attachment(&self, name: &str) -> Option<(Volume, Node)> {
@@ -191,6 +197,11 @@ impl Cast {
             }
             self.unique.insert(unique, id);
             self.volumes.push(info);
+        }
+        for (claim, pv) in &joins.claim_pv {
+            if let Some(volume) = self.by_pv.get(pv) {
+                self.by_claim.insert(claim.clone(), *volume);
+            }
         }
     }
 

@@ -4,3 +4,9 @@
 //! made them. Knows nothing of right and wrong.
 
 pub mod cast;
+pub mod causes;
+pub mod names;
+pub mod rules;
+
+pub use causes::{Causes, Event};
+pub use rules::Rule;

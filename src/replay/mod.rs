@@ -178,6 +178,17 @@ impl<'a> Replay<'a> {
         (self.run, self.world)
     }
 
+    /// Replays what happened up to a moment.
+    #[must_use]
+    pub fn run_until(mut self, at: Time) -> (Run, World) {
+        while self.cues.get(self.next).is_some_and(|(cue, _)| *cue <= at) {
+            self.advance();
+        }
+        self.until(at);
+        self.note_states();
+        (self.run, self.world)
+    }
+
     /// Steps taken so far.
     #[must_use]
     pub fn steps(&self) -> usize {

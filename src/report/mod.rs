@@ -15,7 +15,7 @@ use crate::time::Time;
 pub mod json;
 pub(crate) mod remedy;
 pub mod terminal;
-pub(crate) mod text;
+pub mod text;
 
 #[cfg(test)]
 mod example;

@@ -105,7 +105,8 @@ fn version(ink: Ink, report: &Report, divergence: &Divergence) -> Vec<String> {
         (Some(true), _) if !divergence.known_issues.is_empty() => {
             format!("Kubernetes {release} has the fix for this issue, and yet its states parted this way.")
         }
-        (_, Some(fixes)) => format!("Kubernetes {release} has this bug; {fixes}."),
+        (Some(_), Some(fixes)) => format!("Kubernetes {release} has this bug; {fixes}."),
+        (None, Some(fixes)) => format!("Kubernetes {release} may have this bug; {fixes}."),
         (_, None) if !divergence.known_issues.is_empty() => {
             format!("Seen on Kubernetes {release}; no release with a fix is known.")
         }

@@ -28,7 +28,7 @@ pub struct Terminal {
     pub colour: bool,
     /// Columns of the terminal; lines are at most 100 and at least 60 wide.
     pub width: usize,
-    /// Whether the lines that prove each step follow the first screen.
+    /// Whether the lines that prove each step, and what was noticed about the inputs, follow the first screen.
     pub details: bool,
 }
 
@@ -86,7 +86,9 @@ impl Face for Terminal {
             "Not explained by the model",
             &unexplained(ink, &report.unexplained, &sources),
         ));
-        page.extend(section(ink, "About the inputs", &notes(ink, report, &sources)));
+        if self.details {
+            page.extend(section(ink, "About the inputs", &notes(ink, report, &sources)));
+        }
         if report.divergences.is_empty() {
             page.push(String::new());
             page.extend(foot);
