@@ -179,6 +179,9 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, FactError
     Ok(Case::open(paths, options)?.report())
 }
 
+/// What a fact tells of the release.
+type Tells = fn(&Fact) -> Option<Version>;
+
 /// The release whose behaviours apply: as asked, as the controller's start line, its requests or a version file say.
 fn release(reading: &Reading, asked: Option<Version>) -> Release {
     if let Some(version) = asked {
@@ -188,7 +191,6 @@ fn release(reading: &Reading, asked: Option<Version>) -> Release {
             assumed: false,
         };
     }
-    type Tells = fn(&Fact) -> Option<Version>;
     let tells: [(Tells, &str); 4] = [
         (
             |fact| {

@@ -8,7 +8,7 @@ use adtrace::{Options, analyze};
 
 fn report() -> Report {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING");
-    analyze(&[path], &Options::default()).unwrap()
+    analyze(&[path], &Options::default()).expect("the recording reads")
 }
 
 #[test]

@@ -100,7 +100,8 @@ pub fn in_words(case: &Case, run: &Run, event: Event) -> report::Step {
                 what.push_str(&name);
             }
             if let Some(call) = fact.call.as_ref().filter(|call| !call.ok()) {
-                what.push_str(&format!(", refused with {}", call.code));
+                what.push_str(", refused with ");
+                what.push_str(&call.code.to_string());
             }
             if let Some(error) = &fact.error {
                 what.push_str(": ");

@@ -77,7 +77,7 @@ fn a_directory_is_walked_in_the_order_of_names() {
     for name in ["b/2.log", "b/10.log", "a.log"] {
         scratch.write(name, name.as_bytes());
     }
-    let (found, walk) = seen(&[scratch.0.clone()], &Limits::default());
+    let (found, walk) = seen(std::slice::from_ref(&scratch.0), &Limits::default());
     assert_eq!(
         found,
         [

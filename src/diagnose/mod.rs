@@ -73,7 +73,7 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
         divergences.extend(dead(script, run, end, *volume, looks));
     }
     for breach in safety::breaches(run, script.lives, &exclusive) {
-        add_breach(run, end, breach, &mut divergences);
+        add_breach(run, end, &breach, &mut divergences);
     }
     divergences.sort_by_key(|finding| (finding.since, finding.cell));
     let waits = waits::of(script, run, &divergences);
@@ -273,7 +273,7 @@ fn orphan(end: &World, volume: Volume) -> bool {
 }
 
 /// A breach of safety joins the divergence that it is part of, or stands for itself.
-fn add_breach(run: &Run, end: &World, breach: safety::Breach, found: &mut Vec<Finding>) {
+fn add_breach(run: &Run, end: &World, breach: &safety::Breach, found: &mut Vec<Finding>) {
     let volume = breach.cell.0;
     let same = found.iter_mut().find(|finding| {
         let part = finding.story.operation == breach.operation || finding.mechanism == breach.mechanism;

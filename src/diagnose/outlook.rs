@@ -77,9 +77,9 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
             let state = world.cell(pair);
             let due = world.is_due(pair.1);
             let rule = if state.wished {
-                broken_wish(&state, due)
+                broken_wish(state, due)
             } else {
-                broken_rest(world, pair, &state, waits)
+                broken_rest(world, pair, state, waits)
             };
             rule.map(|rule| (pair.0, pair.1, rule))
         })
@@ -90,7 +90,7 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
 }
 
 /// What keeps a wanted pair from being met, if it is a broken rule.
-fn broken_wish(state: &CellState, due: bool) -> Option<Broken> {
+fn broken_wish(state: CellState, due: bool) -> Option<Broken> {
     let reported = state.reported?;
     if !state.desired {
         return Some(Broken::NotDesired);
@@ -108,7 +108,7 @@ fn broken_wish(state: &CellState, due: bool) -> Option<Broken> {
 }
 
 /// What is left over where nobody wants the volume, if it is in somebody's way.
-fn broken_rest(world: &World, pair: (Volume, Node), state: &CellState, waits: bool) -> Option<Broken> {
+fn broken_rest(world: &World, pair: (Volume, Node), state: CellState, waits: bool) -> Option<Broken> {
     let unknown = matches!(state.controller, None | Some(Held::Detached));
     if !waits || !unknown {
         return None;

@@ -92,7 +92,7 @@ impl Anchor {
     #[must_use]
     pub fn place(&self, written: Civil, wrapper: Option<Stamp>) -> Time {
         let Some(Stamp::Full(at, local)) = wrapper else {
-            return written.place(self.dated(wrapper).unwrap_or(self.near), &self.zone);
+            return written.place(Anchor::dated(wrapper).unwrap_or(self.near), &self.zone);
         };
         let placed = written.place(at, &self.zone);
         let apart = |time: Time| (time - at).0.abs();
@@ -109,7 +109,7 @@ impl Anchor {
     }
 
     /// A wrapper's date, where it tells a year.
-    fn dated(&self, wrapper: Option<Stamp>) -> Option<Time> {
+    fn dated(wrapper: Option<Stamp>) -> Option<Time> {
         wrapper.and_then(Stamp::dated)
     }
 

@@ -219,7 +219,7 @@ fn joined(head: &str, whole: &Whole<'_>) -> String {
         let newline = *glue == Glue::Newline;
         peel::peel(&String::from_utf8_lossy(piece), &mut |_, payload| {
             let piece = payload.text();
-            if newline && !(in_quotes(&text) && !piece.starts_with('\t')) {
+            if newline && (!in_quotes(&text) || piece.starts_with('\t')) {
                 text.push('\n');
             }
             text.push_str(piece);

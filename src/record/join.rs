@@ -351,15 +351,8 @@ impl<'a> Open<'a> {
         if !self.headless {
             return sink.whole(&self.whole);
         }
-        let mut line = self.whole.line;
-        sink.whole(&Whole {
-            line,
-            lines: 1,
-            head: self.whole.head,
-            more: Vec::new(),
-        });
-        for (_, head) in self.whole.more {
-            line += 1;
+        let heads = std::iter::once(self.whole.head).chain(self.whole.more.into_iter().map(|(_, head)| head));
+        for (line, head) in (self.whole.line..).zip(heads) {
             sink.whole(&Whole {
                 line,
                 lines: 1,
@@ -437,7 +430,9 @@ pub fn end(seam: Seam, sink: &mut dyn Sink) {
 }
 
 fn finish(opens: Vec<(u64, Open<'_>)>, sink: &mut dyn Sink) {
-    opens.into_iter().for_each(|(_, open)| open.finish(sink));
+    for (_, open) in opens {
+        open.finish(sink);
+    }
 }
 
 /// Open records in the order of their first lines.

@@ -117,8 +117,12 @@ pub fn begins(line: &[u8]) -> bool {
 /// `hh:mm:ss.` within the blanks after the date.
 fn has_clock(after: &[u8]) -> bool {
     let clock = after.get(4..).unwrap_or_default().trim_ascii_start();
-    matches!(clock, [h, i, b':', m, n, b':', s, t, b'.', ..]
-        if [h, i, m, n, s, t].iter().all(|digit| digit.is_ascii_digit()))
+    clock.get(..9).is_some_and(|clock| {
+        clock.iter().zip(b"dd:dd:dd.").all(|(byte, form)| match form {
+            b'd' => byte.is_ascii_digit(),
+            mark => byte == mark,
+        })
+    })
 }
 
 /// A message and its pairs.
@@ -216,6 +220,7 @@ fn closing(body: &str) -> Option<usize> {
 }
 
 /// An unquoted value: up to the next blank outside of brackets; where brackets never close, up to the next `key=`.
+#[expect(clippy::unnecessary_wraps, reason = "nom's parsers have this form")]
 fn bare(text: &str) -> IResult<&str, &str> {
     let end = balanced(text).or_else(|| next_key(text)).unwrap_or(text.len());
     Ok((text.get(end..).unwrap_or_default(), text.get(..end).unwrap_or(text)))

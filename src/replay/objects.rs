@@ -66,7 +66,7 @@ impl Replay<'_> {
 
     /// The object after a write, from what the answer tells and else from what was there.
     fn node_after(&self, detail: &NodeDetail, before: Option<NodeObject>) -> NodeObject {
-        let known = before.unwrap_or_else(|| NodeObject::default());
+        let known = before.unwrap_or_default();
         let asked = detail.patch.as_ref();
         let list =
             |told: &Option<Vec<crate::fact::Name>>, asked: Option<&Vec<crate::fact::Name>>, old: BTreeSet<Volume>| {
@@ -184,7 +184,9 @@ impl Replay<'_> {
         if !accepted(call) {
             let answered = call.is_some_and(|call| call.code != 404 && call.code != 409);
             if fact.kind == Kind::VaApiDeleted && answered {
-                self.step(Deed::VaDeleteFailed, fact.party.clone(), cell, &[id]).error = fact.error.clone();
+                self.step(Deed::VaDeleteFailed, fact.party.clone(), cell, &[id])
+                    .error
+                    .clone_from(&fact.error);
             }
             return;
         }

@@ -30,12 +30,12 @@ struct Step {
 
 impl Dsw {
     /// Nothing managed, nothing wanted.
-    pub fn new(profile: Profile, script: &Value) -> Result<Dsw, BadStep> {
-        Ok(Dsw {
+    pub fn new(profile: Profile, script: &Value) -> Dsw {
+        Dsw {
             names: Names::of(script),
             desired: Desired::default(),
             profile,
-        })
+        }
     }
 
     fn cell(&self, step: &Step) -> Result<Cell, BadStep> {

@@ -95,8 +95,8 @@ impl Kind {
 
     fn subject(self, profile: Profile, script: &Value) -> Result<Box<dyn Subject>, BadStep> {
         Ok(match self {
-            Kind::Asw => Box::new(asw::Asw::new(profile, script)?),
-            Kind::Dsw => Box::new(dsw::Dsw::new(profile, script)?),
+            Kind::Asw => Box::new(asw::Asw::new(profile, script)),
+            Kind::Dsw => Box::new(dsw::Dsw::new(profile, script)),
             Kind::Pending => Box::new(pending::Ops::new(profile, script)),
             Kind::Kubelet => Box::new(kubelet::Replay::new(script, profile).map_err(|bad| BadStep(bad.to_string()))?),
             Kind::Reconciler | Kind::Edge => Box::new(controller::Play::new(profile, script)?),

@@ -14,7 +14,7 @@ use crate::time::{Span, Time};
 /// A list of pending operations under test.
 pub struct Ops {
     names: Names,
-    ops: Pending,
+    pending: Pending,
     started: BTreeMap<i64, Key>,
     now: Time,
     can_ask_retry: bool,
@@ -39,7 +39,7 @@ impl Ops {
     pub fn new(profile: Profile, script: &Value) -> Ops {
         Ops {
             names: Names::of(script),
-            ops: Pending::new(&profile),
+            pending: Pending::new(&profile),
             started: BTreeMap::new(),
             now: Time::from_millis(0),
             can_ask_retry: profile.has(Behaviour::BackoffCheckedBeforeUnreport),
@@ -57,7 +57,7 @@ impl Ops {
 
     fn start(&mut self, step: &Step) -> Result<Value, BadStep> {
         let key = self.key(step)?;
-        Ok(match self.ops.start(key, op(&step.name)?, self.now) {
+        Ok(match self.pending.start(key, op(&step.name)?, self.now) {
             Ok(()) => {
                 self.started.insert(step.id, key);
                 json!({"x": "started"})
@@ -75,7 +75,7 @@ impl Ops {
             .started
             .remove(&step.id)
             .ok_or_else(|| BadStep(format!("no operation {} runs", step.id)))?;
-        let backoff = self.ops.end(key, step.ok != 0, self.now);
+        let backoff = self.pending.end(key, step.ok != 0, self.now);
         Ok(if backoff.is_some() {
             json!({"log": ""})
         } else {
@@ -94,16 +94,16 @@ impl Subject for Ops {
                 self.now = self.now + Span::millis(step.i);
                 json!({})
             }
-            "isPending" => json!({"x": u8::from(self.ops.is_pending(self.key(&step)?))}),
+            "isPending" => json!({"x": u8::from(self.pending.is_pending(self.key(&step)?))}),
             "safeToRetry" if !self.can_ask_retry => json!({"na": 1}),
             "safeToRetry" => {
-                json!({"x": u8::from(self.ops.safe_to_retry(self.key(&step)?, op(&step.name)?, self.now))})
+                json!({"x": u8::from(self.pending.safe_to_retry(self.key(&step)?, op(&step.name)?, self.now))})
             }
             other => return Err(BadStep(format!("unknown operation `{}`", other.escape_debug()))),
         };
         Ok(vec![
             ("r", result),
-            ("s", entries(&self.ops, &self.names)),
+            ("s", entries(&self.pending, &self.names)),
             ("t", json!(ms(self.now))),
         ])
     }
