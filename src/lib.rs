@@ -18,6 +18,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod time;
+pub mod trace;
 pub mod verify;
 
 pub use pipeline::{Case, Options, analyze};

@@ -14,6 +14,7 @@ use crate::model::world::World;
 use crate::replay::{Lives, Replay, Run, Script};
 use crate::report::{self, Clock, Input, Report, Summary, Verdict, Window};
 use crate::time::Time;
+use crate::trace::Cut;
 
 /// What a caller may set.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Options {
     pub read: ReadOptions,
     /// Release of Kubernetes, against what the evidence says.
     pub kubernetes: Option<Version>,
+    /// The part of the recording that is looked at.
+    pub cut: Cut,
 }
 
 /// Everything up to the replay: what later questions are asked of.
@@ -58,7 +61,8 @@ impl Case {
 
     /// Prepares the replay of a reading.
     #[must_use]
-    pub fn of(reading: Reading, options: &Options) -> Case {
+    pub fn of(mut reading: Reading, options: &Options) -> Case {
+        options.cut.apply(&mut reading);
         let order = crate::clock::settle(&reading);
         let cast = Cast::of(&reading.facts);
         let lives = Lives::of(&reading, &cast);

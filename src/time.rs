@@ -3,10 +3,11 @@
 //! In: RFC 3339 text or numbers. Out: [`Time`], which every room shares. One unit everywhere, so that no code has to
 //! ask which clock a number came from; what a source's clock was off by is settled in `clock`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +98,13 @@ impl fmt::Display for Time {
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        Time::parse(&text).ok_or_else(|| de::Error::custom(format_args!("{text} is no RFC 3339 stamp")))
     }
 }
 

@@ -44,6 +44,13 @@ pub enum CliError {
     },
     /// Vectors that could not be compared.
     Verify(crate::verify::Error),
+    /// A file could not be written.
+    Save {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The output could not be written.
     Write(io::Error),
     /// Whoever read the output closed it; no error.
@@ -86,6 +93,13 @@ impl fmt::Display for CliError {
                     "no mechanism is called {}; did you mean {}?",
                     clean(name),
                     similar.join(" or ")
+                )
+            }
+            CliError::Save { path, error } => {
+                write!(
+                    f,
+                    "{} could not be written: {error}.",
+                    clean(&path.display().to_string())
                 )
             }
             CliError::Write(error) => write!(f, "the output could not be written: {error}."),

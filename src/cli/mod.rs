@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod analyze;
+mod capture;
 mod error;
 mod explain;
 mod facts;
@@ -60,6 +61,7 @@ enum Command {
     State(state::State),
     Why(why::Why),
     Graph(graph::Graph),
+    Capture(capture::Capture),
     Facts(facts::Facts),
     Inputs(inputs::Inputs),
     Explain(explain::Explain),
@@ -84,6 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::State(command) => command.run(&mut output),
         Command::Why(command) => command.run(&mut output),
         Command::Graph(command) => command.run(&mut output),
+        Command::Capture(command) => command.run(&mut output),
         Command::Model(command) => command.run(&mut output),
         Command::Facts(command) => command.run(&mut output),
         Command::Inputs(command) => command.run(&mut output),

@@ -13,6 +13,8 @@ use crate::graph::cast::{Cast, Node, Volume};
 use crate::model::profile::Version;
 use crate::pipeline::{Case, Options};
 use crate::record::Zone;
+use crate::time::Time;
+use crate::trace::Cut;
 
 /// Paths and how to read them.
 #[derive(Debug, Args)]
@@ -72,6 +74,9 @@ pub struct CaseInput {
     /// Release of Kubernetes whose behaviour is replayed, against what the evidence says
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<Version>,
+    /// Leave out what was recorded after this moment (2026-11-23T10:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Time>,
 }
 
 impl CaseInput {
@@ -81,6 +86,10 @@ impl CaseInput {
         let options = Options {
             read: self.input.options(),
             kubernetes: self.kubernetes_version,
+            cut: Cut {
+                since: None,
+                until: self.until,
+            },
         };
         Ok(Case::of(reading, &options))
     }
@@ -104,6 +113,11 @@ impl About {
         let node = self.node.as_deref().map(|name| cast.node_meant(name)).transpose()?;
         Ok((volume, node))
     }
+}
+
+/// A moment with its full date.
+pub fn moment(text: &str) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| "give a full moment like 2026-11-23T10:00:00Z".to_owned())
 }
 
 fn zone(text: &str) -> Result<Zone, String> {

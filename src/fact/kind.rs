@@ -2,6 +2,10 @@
 //!
 //! In: nothing. Out: [`Kind`] and its names. One list, so that a kind can neither be misspelt nor forgotten.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 macro_rules! kinds {
     ($($variant:ident => $name:literal),* $(,)?) => {
         /// What a fact states. Names are those of the message catalogue.
@@ -297,6 +301,19 @@ kinds! {
     CsiCallFailed => "csi_call_failed",
     DriverLog => "driver_log",
     OtherRelevant => "other_relevant",
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+        let name = <Cow<'de, str>>::deserialize(deserializer)?;
+        Kind::named(&name).ok_or_else(|| de::Error::custom(format_args!("no fact is called {name}")))
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
 
@@ -21,6 +21,7 @@ pub mod printed;
 pub mod reading;
 pub mod table;
 pub mod text;
+pub mod trace;
 
 pub use kind::Kind;
 pub use reading::{FactError, ReadOptions, print, read};
@@ -29,7 +30,7 @@ pub use reading::{FactError, ReadOptions, print, read};
 pub type Name = Arc<str>;
 
 /// Index of a source in [`Reading::sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(pub u32);
 
 /// Everything that was read from the paths given.
@@ -75,7 +76,7 @@ pub struct Source {
 }
 
 /// Who speaks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Party {
     /// kube-controller-manager.
     Controller,
@@ -112,7 +113,7 @@ impl fmt::Display for Party {
 }
 
 /// One statement of one party.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fact {
     /// Where it stands.
     pub source: SourceId,
@@ -125,28 +126,39 @@ pub struct Fact {
     /// What.
     pub kind: Kind,
     /// Unique volume name where the line has it, else the PV's name or the handle, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<Name>,
     /// The PV's name, where the line has it beside the unique name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pv: Option<Name>,
     /// Node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
     /// `namespace/name` where the line has both, else the name (or uid) as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<Name>,
     /// The pod's uid, where the line has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<Name>,
     /// `VolumeAttachment` name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachment: Option<Name>,
     /// The error's text, unescaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<str>>,
     /// resourceVersion, or a release for version facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Name>,
     /// The line's telling part, at most 400 bytes, control characters neutralised.
     pub text: Box<str>,
     /// For lines that repeat every pass and were folded: how many, and the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
     /// The API call behind an audit event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Box<Call>>,
     /// What the line tells beyond names.
+    #[serde(default, skip_serializing_if = "Detail::is_none")]
     pub detail: Detail,
 }
 
@@ -177,7 +189,7 @@ impl Fact {
 }
 
 /// A run of equal lines folded into one fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeat {
     /// Lines folded, the first included.
     pub count: u32,
@@ -188,7 +200,7 @@ pub struct Repeat {
 }
 
 /// An API request as the audit log has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// User name as authenticated (impersonated user where there is one).
     pub user: Name,
@@ -215,7 +227,7 @@ impl Call {
 }
 
 /// What a fact tells beyond names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub enum Detail {
     /// Nothing more.
     #[default]
@@ -284,100 +296,149 @@ pub enum Detail {
     },
 }
 
+impl Detail {
+    /// Whether there is nothing more.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Detail::None)
+    }
+}
+
 /// What a fact tells of a node. `None`: not told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NodeDetail {
     /// `status.volumesAttached` after the write (dumps: as they stand; log patches: the list logged after the patch).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attached: Option<Vec<Name>>,
     /// `status.volumesInUse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_use: Option<Vec<Name>>,
     /// Condition Ready is True.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
     /// Annotation `volumes.kubernetes.io/controller-managed-attach-detach` is present.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub managed: Option<bool>,
     /// Taint `node.kubernetes.io/out-of-service` is present.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_service: Option<bool>,
     /// `metadata.uid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<Name>,
     /// `metadata.creationTimestamp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Time>,
     /// For writes: what the request itself changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub patch: Option<NodePatch>,
 }
 
 /// What a write of a node asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NodePatch {
     /// The body is `{}`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub empty: bool,
     /// It sets (or empties) `volumesAttached`: the list it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attached: Option<Vec<Name>>,
     /// It sets (or empties) `volumesInUse`: the list it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_use: Option<Vec<Name>>,
 }
 
 /// What a fact tells of a `VolumeAttachment`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AttachmentDetail {
     /// `spec.attacher`, the driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<Name>,
     /// `spec.source.persistentVolumeName`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pv: Option<Name>,
     /// `spec.nodeName`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
     /// `status.attached`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attached: Option<bool>,
     /// `metadata.deletionTimestamp` is set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
     /// The attacher's finalizer is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub finalizer: Option<bool>,
     /// `status.attachError.message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attach_error: Option<Box<str>>,
     /// `status.detachError.message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detach_error: Option<Box<str>>,
     /// `metadata.uid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<Name>,
     /// `metadata.creationTimestamp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Time>,
     /// For writes: the request removes finalizers (`metadata.finalizers` set to null, or to a list without the attacher's).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strips_finalizer: bool,
 }
 
 /// What a fact tells of a pod.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PodDetail {
     /// `metadata.uid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<Name>,
     /// `spec.nodeName`, or the binding's target.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
     /// Claim names of its volumes, without namespace, with the volume's name in the pod.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<(Name, Name)>,
     /// `status.phase`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<Name>,
     /// `metadata.deletionTimestamp` is set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
     /// gracePeriodSeconds of a DELETE, where told.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<i64>,
     /// Any container (init and ephemeral included) is running; `None` where no statuses are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<bool>,
     /// `metadata.creationTimestamp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Time>,
 }
 
 /// What a fact tells of a `PersistentVolume`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PvDetail {
     /// Unique volume name that a controller gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unique: Option<Name>,
     /// CSI driver, empty for in-tree volumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<Name>,
     /// `spec.csi.volumeHandle`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub handle: Option<Name>,
     /// Access modes as written, `ReadWriteOnce`, …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modes: Vec<Name>,
     /// `namespace/name` of the bound claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<Name>,
     /// `metadata.deletionTimestamp` is set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
 }
 

@@ -3,7 +3,7 @@
 //! In: what a person hands in. Out: the sources with their accounts (`lines = used + irrelevant + not_understood`) and
 //! all facts in the order of source and line. Repeating chatter is folded here, the stages of an API request joined.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -16,7 +16,9 @@ use crate::time::{Span, Time};
 use super::klog::Said;
 use super::pasted::Pasted;
 use super::text::{Names, after, telling};
-use super::{Detail, Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party};
+use super::{
+    Detail, Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party, trace,
+};
 
 /// How long a source may be silent and still count as alive.
 const SILENCE: Span = Span::secs(15);
@@ -180,8 +182,12 @@ struct Reader {
 impl Reader {
     /// Reads one source.
     fn source(&mut self, entry: &mut Entry<'_>, options: &ReadOptions) -> io::Result<()> {
-        let id = SourceId(u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX));
         let path = entry.path.to_owned();
+        let mut bytes = BufReader::with_capacity(1 << 16, &mut *entry.bytes);
+        if trace::begins(bytes.fill_buf()?) {
+            return self.trace(&path, &mut bytes);
+        }
+        let id = SourceId(u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX));
         let mut one = OneSource {
             id,
             party: party::of_path(&path, &mut self.names),
@@ -205,11 +211,23 @@ impl Reader {
             zone: options.zone.as_ref(),
             limits: &options.limits,
         };
-        let summary = record::records(&mut *entry.bytes, &context, &mut |record| one.record(record))?;
+        let summary = record::records(&mut bytes, &context, &mut |record| one.record(record))?;
         let near = summary.near;
         let source = one.finish(summary);
         self.reading.sources.push(source);
         self.near = self.near.or(near);
+        Ok(())
+    }
+
+    /// Takes the sources and facts of a captured trace as they are.
+    fn trace(&mut self, path: &str, bytes: &mut dyn BufRead) -> io::Result<()> {
+        let captured = trace::read(bytes).map_err(|error| io::Error::other(format!("{path}: {error}")))?;
+        let first = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
+        self.reading.sources.extend(captured.sources);
+        self.reading.facts.extend(captured.facts.into_iter().map(|mut fact| {
+            fact.source = SourceId(fact.source.0.saturating_add(first));
+            fact
+        }));
         Ok(())
     }
 

@@ -1,0 +1,83 @@
+//! `adtrace capture`: the facts of a bundle as a file of their own.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::error::CliError;
+use super::output::Output;
+use super::reading::{Input, moment};
+use crate::fact::{Reading, trace};
+use crate::graph::cast::Cast;
+use crate::time::Time;
+use crate::trace::{Cut, narrow};
+
+/// Effort of zstd: traces are small, and are read more often than written.
+const LEVEL: i32 = 12;
+
+/// Keep the facts that matter as a small file that reads like the bundle and gives the same verdict
+#[derive(Debug, Args)]
+pub struct Capture {
+    #[command(flatten)]
+    input: Input,
+    /// Where to write; compressed where the name ends in .zst; - is stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Leave out what came before this moment (2026-11-23T10:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Time>,
+    /// Leave out what came after this moment
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Time>,
+    /// Leave out what only speaks of other volumes: unique name, PV, claim, or a part of one
+    #[arg(long, value_name = "NAME")]
+    volume: Option<String>,
+    /// Leave out what only speaks of volumes that this pod does not use
+    #[arg(long, value_name = "NAMESPACE/NAME", conflicts_with = "volume")]
+    pod: Option<String>,
+}
+
+impl Capture {
+    pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
+        let mut reading = self.input.read(output)?;
+        let cut = Cut {
+            since: self.since,
+            until: self.until,
+        };
+        cut.apply(&mut reading);
+        if let Some(name) = self.volume.as_ref().or(self.pod.as_ref()) {
+            let cast = Cast::of(&reading.facts);
+            let volumes = match cast.pods_named(name) {
+                [] => vec![cast.volume_meant(name)?],
+                pods => pods
+                    .iter()
+                    .flat_map(|pod| cast.pod_info(*pod).volumes.clone())
+                    .collect(),
+            };
+            narrow(&mut reading, &cast, &volumes);
+        }
+        if self.output == Path::new("-") {
+            trace::write(&reading, output.writer())?;
+        } else {
+            self.save(&reading).map_err(|error| CliError::Save {
+                path: self.output.clone(),
+                error,
+            })?;
+        }
+        Ok(0)
+    }
+
+    fn save(&self, reading: &Reading) -> std::io::Result<()> {
+        let mut file = BufWriter::new(File::create(&self.output)?);
+        if self.output.extension().is_some_and(|extension| extension == "zst") {
+            let mut packed = zstd::Encoder::new(&mut file, LEVEL)?;
+            trace::write(reading, &mut packed)?;
+            packed.finish()?;
+        } else {
+            trace::write(reading, &mut file)?;
+        }
+        file.flush()
+    }
+}
