@@ -3,7 +3,7 @@
 //! Read the modules in the order of the data: `bundle` opens what people hand in, `record` takes wrappers off, `fact`
 //! turns lines into typed statements, `clock` puts them on one time axis, `graph` says who caused what, `replay` lets
 //! the `model` explain every fact, `diagnose` asks where the states parted, `report` says it, `ask` answers
-//! single questions, `cli` is the command.
+//! single questions, `whatif` tries what an act would do, `cli` is the command.
 
 pub mod ask;
 pub mod bundle;
@@ -20,5 +20,6 @@ pub mod report;
 pub mod time;
 pub mod trace;
 pub mod verify;
+pub mod whatif;
 
 pub use pipeline::{Case, Options, analyze};

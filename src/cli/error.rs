@@ -42,6 +42,13 @@ pub enum CliError {
         /// As given.
         given: String,
     },
+    /// An act that is not known.
+    Act {
+        /// Why it is none.
+        why: String,
+    },
+    /// No volume and node to try acts on.
+    NothingToTry,
     /// Vectors that could not be compared.
     Verify(crate::verify::Error),
     /// A file could not be written.
@@ -67,6 +74,10 @@ impl fmt::Display for CliError {
                 f,
                 "{} is no moment; give 2026-11-23T10:00:00Z, or 10:00:00.250 for that time of the recording's first day.",
                 clean(given)
+            ),
+            CliError::Act { why } => write!(f, "{}.", clean(why)),
+            CliError::NothingToTry => f.write_str(
+                "no divergence to try acts on was found; give --volume and --node, or a --divergence of the report.",
             ),
             CliError::Read(error) => f.write_str(&clean(&error.to_string())),
             CliError::Empty { paths } => write!(

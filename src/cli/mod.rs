@@ -20,6 +20,7 @@ mod model;
 mod output;
 mod reading;
 mod state;
+mod whatif;
 mod why;
 
 pub use error::CliError;
@@ -34,6 +35,7 @@ Examples:
   adtrace analyze logs/ audit.log --format json     the same for a program
   adtrace state bundle.tar.gz --at 10:00:00         what everybody believed then
   adtrace why bundle.tar.gz kubelet.log:258         what that line follows from
+  adtrace whatif bundle.tar.gz --at 10:00:00        what an act would have done
   adtrace inputs bundle.tar.gz                      what is in there, and how it was understood
   adtrace facts bundle.tar.gz | jq .kind            what was read, one JSON object a line
   adtrace explain --list                            the known ways in which the states part
@@ -60,6 +62,8 @@ enum Command {
     Analyze(analyze::Analyze),
     State(state::State),
     Why(why::Why),
+    #[command(name = "whatif")]
+    WhatIf(whatif::WhatIf),
     Graph(graph::Graph),
     Capture(capture::Capture),
     Facts(facts::Facts),
@@ -85,6 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Analyze(command) => command.run(&mut output),
         Command::State(command) => command.run(&mut output),
         Command::Why(command) => command.run(&mut output),
+        Command::WhatIf(command) => command.run(&mut output),
         Command::Graph(command) => command.run(&mut output),
         Command::Capture(command) => command.run(&mut output),
         Command::Model(command) => command.run(&mut output),

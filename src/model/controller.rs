@@ -99,6 +99,12 @@ impl Controller {
         self.profile
     }
 
+    /// From now on the process decides by another profile. How it stores what nodes have in use, and how it matches
+    /// operations, was settled when it started and stays.
+    pub fn behave(&mut self, profile: Profile) {
+        self.profile = profile;
+    }
+
     /// A pod was added or changed.
     pub fn pod_updated(&mut self, pod: PodView, outside: &dyn Outside) {
         let wanted = self.keeps_volumes(&pod);

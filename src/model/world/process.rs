@@ -93,6 +93,12 @@ impl Process {
         }
     }
 
+    /// The process behaves by another profile from now on, and keeps its state.
+    pub fn behave(&mut self, profile: Profile) {
+        self.profile = profile;
+        self.controller.behave(profile);
+    }
+
     /// Forgets every other volume.
     pub fn keep_only(&mut self, volume: VolumeId) {
         let others: Vec<Pair> = self.pairs().into_iter().filter(|pair| pair.0 != volume).collect();

@@ -1,0 +1,390 @@
+//! A fork of the world in which somebody acts.
+//!
+//! In: the world at a moment and an [`Act`]. Out: the same world moved on by its own rules, with the times at which the
+//! states agreed and the pods had their volumes, and the safety rules that broke on the way.
+
+use std::collections::BTreeSet;
+
+use super::act::{Act, Plain, Trait};
+use crate::model::profile::{Behaviour, Profile};
+use crate::model::world::board::{Pair, PodObject};
+use crate::model::world::driver::Answer;
+use crate::model::world::{CellState, World};
+use crate::model::{NodeId, PodId};
+use crate::time::{Span, Time};
+
+/// How long a fork is watched: the force-detach timer, the longest back-off of the attacher, and the checks after them.
+pub const BOUND: Span = Span::secs(1200);
+/// Until a new kube-controller-manager leads and has filled its informers.
+const CONTROLLER_STARTS: Span = Span::secs(7);
+/// Until a new external-attacher works.
+const ATTACHER_STARTS: Span = Span::secs(3);
+/// Until a new kubelet process works, or has registered its node again.
+const KUBELET_STARTS: Span = Span::secs(2);
+/// Until the owner of a deleted pod has made another and the scheduler has bound it.
+const POD_RETURNS: Span = Span::secs(1);
+/// Until the containers of a deleted pod have ended, if they obey.
+const POD_ENDS: Span = Span::secs(2);
+/// Half the period in which pod garbage collection looks for pods on tainted nodes.
+const POD_GC: Span = Span::secs(10);
+/// A pass of the controller and its patch: until another volume's attach is under way and reported.
+const OTHER_ATTACH: Span = Span::millis(300);
+/// How often the proposed check on node updates gets one.
+const NODE_UPDATE: Span = Span::secs(10);
+/// Ids of pods that are made in a fork.
+const FIRST_NEW_POD: u32 = 0x7000_0000;
+
+/// What happens in a fork after the act began.
+#[derive(Clone, Debug)]
+enum Move {
+    ControllerStarts,
+    AttacherStarts,
+    KubeletStarts,
+    NodeRegisters,
+    ReportDue,
+    CollectPods,
+    Check,
+    PodComes(PodObject),
+}
+
+/// A pod whose successor comes when it is gone.
+struct Successor {
+    after: PodId,
+    pod: PodObject,
+}
+
+/// A world in which somebody acts.
+pub struct Fork {
+    /// The world as it stands.
+    pub world: World,
+    pair: Pair,
+    start: Time,
+    plan: Vec<(Time, Move)>,
+    successors: Vec<Successor>,
+    made: u32,
+    seen: Seen,
+}
+
+/// What the fork showed so far.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Since when the states agree, if they do.
+    pub agree: Option<Time>,
+    /// When all states agreed, every pod had its volumes and nothing was still to come.
+    pub settled: Option<Time>,
+    /// Safety rules that broke, by their names.
+    pub breaks: BTreeSet<&'static str>,
+    /// What changed last before the states agreed.
+    pub change: Option<(CellState, CellState)>,
+    last: Option<CellState>,
+}
+
+/// Why an act cannot be tried here.
+pub type Impossible = &'static str;
+
+impl Fork {
+    /// Begins an act on a pair; `world` holds its volume only.
+    pub fn act(world: World, pair: Pair, act: Act) -> Result<Fork, Impossible> {
+        let start = world.now;
+        let mut fork = Fork {
+            world,
+            pair,
+            start,
+            plan: Vec::new(),
+            successors: Vec::new(),
+            made: 0,
+            seen: Seen::default(),
+        };
+        fork.seen.last = Some(fork.world.cell(pair));
+        match act {
+            Act::Plain(plain) => fork.plain(plain)?,
+            Act::Upgrade(version) => {
+                fork.world.profile = Profile::of(version);
+                fork.world.controller_stops();
+                fork.later(CONTROLLER_STARTS, Move::ControllerStarts);
+            }
+            Act::With(Trait::CheckBeforeYouAct) => fork.later(Span::ZERO, Move::Check),
+            Act::With(Trait::OneLockPerVolume) => fork.switch(Behaviour::MultiAttachKeyPerNode, false),
+            Act::Without(Trait::CheckBeforeYouAct | Trait::OneLockPerVolume) => {}
+            Act::With(Trait::Known(behaviour)) => fork.switch(behaviour, true),
+            Act::Without(Trait::Known(behaviour)) => fork.switch(behaviour, false),
+        }
+        Ok(fork)
+    }
+
+    fn later(&mut self, after: Span, what: Move) {
+        self.plan.push((self.world.now + after, what));
+    }
+
+    fn switch(&mut self, behaviour: Behaviour, on: bool) {
+        let profile = self.world.profile;
+        let profile = if on { profile.with(behaviour) } else { profile.without(behaviour) };
+        self.world.profile = profile;
+        if let Some(process) = self.world.process.as_mut() {
+            process.behave(profile);
+        }
+    }
+
+    fn plain(&mut self, act: Plain) -> Result<(), Impossible> {
+        let (pair, node) = (self.pair, self.pair.1);
+        match act {
+            Plain::Wait | Plain::MountByHand => {}
+            Plain::TouchVa => self.attachment(|_| {})?,
+            Plain::DeleteVa => self.attachment(|object| object.deleting = true)?,
+            Plain::StripVaFinalizer => self.attachment(|object| object.finalizer = false)?,
+            Plain::TouchNode => self.node(|_| {})?,
+            Plain::ReportByHand => self.node(|object| {
+                object.attached.insert(pair.0);
+            })?,
+            Plain::OutOfServiceTaint => {
+                self.node(|object| object.out_of_service = true)?;
+                self.later(POD_GC, Move::CollectPods);
+            }
+            Plain::DeleteNode => {
+                self.node(|_| {})?;
+                self.world.node_goes(node);
+                self.later(KUBELET_STARTS, Move::NodeRegisters);
+            }
+            Plain::DriverRecovers => set_driver(&mut self.world, Answer::Done),
+            Plain::RestartAttacher => {
+                self.world.attacher.up = false;
+                self.later(ATTACHER_STARTS, Move::AttacherStarts);
+            }
+            Plain::RestartController => {
+                self.world.controller_stops();
+                self.later(CONTROLLER_STARTS, Move::ControllerStarts);
+            }
+            Plain::RestartKubelet => self.later(KUBELET_STARTS, Move::KubeletStarts),
+            Plain::OtherVolumeOnNode => self.later(OTHER_ATTACH, Move::ReportDue),
+            Plain::DeletePodSameNode => self.delete_pods(Some(node), false)?,
+            Plain::DeletePodOtherNode | Plain::SpreadPods => self.delete_pods(self.other_node(), false)?,
+            Plain::ForceDeletePod => {
+                let ready = self.world.board.nodes.get(&node).is_some_and(|object| object.ready);
+                let to = if ready { Some(node) } else { self.other_node() };
+                self.delete_pods(to, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the `VolumeAttachment`, and lets the attacher hear of it.
+    fn attachment(
+        &mut self,
+        change: impl FnOnce(&mut crate::model::world::board::Attachment),
+    ) -> Result<(), Impossible> {
+        let (now, pair) = (self.world.now, self.pair);
+        let object = self.world.board.attachments.get_mut(&pair);
+        let object = object.ok_or("there is no VolumeAttachment for this volume and node")?;
+        change(object);
+        if object.deleting && !object.finalizer {
+            self.world.board.attachments.remove(&pair);
+        }
+        self.world.attacher.notice(pair, now);
+        Ok(())
+    }
+
+    /// Changes the Node object, and lets the controller hear of it.
+    fn node(
+        &mut self,
+        change: impl FnOnce(&mut crate::model::world::board::NodeObject),
+    ) -> Result<(), Impossible> {
+        let node = self.pair.1;
+        let object = self.world.board.nodes.get_mut(&node);
+        change(object.ok_or("there is no Node object of this name")?);
+        self.world.deliver_node(node, false);
+        Ok(())
+    }
+
+    /// Another node that is ready.
+    fn other_node(&self) -> Option<NodeId> {
+        let mut nodes = self.world.board.nodes.iter();
+        nodes
+            .find(|(node, object)| **node != self.pair.1 && object.ready)
+            .map(|(node, _)| *node)
+    }
+
+    /// Deletes the pods that use the pair; a successor comes to `node` unless one waits elsewhere already.
+    fn delete_pods(&mut self, node: Option<NodeId>, by_force: bool) -> Result<(), Impossible> {
+        let now = self.world.now;
+        let (volume, on) = self.pair;
+        let uses = |pod: &PodObject| pod.volumes.contains(&volume) && !pod.terminated;
+        let pods: Vec<PodId> = self.world.board.pods.iter()
+            .filter(|(_, pod)| pod.node == on && uses(pod))
+            .map(|(id, _)| *id)
+            .collect();
+        if pods.is_empty() {
+            return Err("no pod uses this volume on this node");
+        }
+        let waits = self.world.board.pods.values().any(|pod| pod.node != on && uses(pod) && pod.deleting.is_none());
+        if node.is_none() && !waits {
+            return Err("no other node that is ready is known");
+        }
+        for id in pods {
+            let Some(pod) = self.world.board.pods.get_mut(&id) else { continue };
+            if let (Some(node), false) = (node, waits) {
+                let successor = PodObject {
+                    node,
+                    volumes: pod.volumes.clone(),
+                    deleting: None,
+                    running: false,
+                    terminated: false,
+                };
+                self.successors.push(Successor { after: id, pod: successor });
+            }
+            if by_force {
+                self.world.board.pods.remove(&id);
+            } else {
+                pod.deleting = Some(if pod.running { now + POD_ENDS } else { now });
+                pod.terminated |= !pod.running;
+            }
+            self.world.deliver_pod(id);
+        }
+        Ok(())
+    }
+
+    /// Runs on until everything agrees and nothing is still to come, or to the bound.
+    pub fn run(&mut self) -> &Seen {
+        let end = self.start + BOUND;
+        self.look();
+        while self.seen.settled.is_none() && self.world.now < end {
+            self.succeed();
+            self.plan.sort_by_key(|(at, _)| *at);
+            let next = self.plan.first().map_or(end, |(at, _)| (*at).min(end));
+            let waiting: Vec<PodId> = self.successors.iter().map(|successor| successor.after).collect();
+            let (pair, start) = (self.pair, self.start);
+            let to_come = !self.plan.is_empty() || !waiting.is_empty();
+            let seen = &mut self.seen;
+            self.world.run(next, &mut |world| {
+                seen.look(world, pair, start, to_come);
+                seen.settled.is_some() || waiting.iter().any(|pod| !world.board.pods.contains_key(pod))
+            });
+            self.due();
+            self.look();
+        }
+        &self.seen
+    }
+
+    fn look(&mut self) {
+        let to_come = !self.plan.is_empty() || !self.successors.is_empty();
+        self.seen.look(&self.world, self.pair, self.start, to_come);
+    }
+
+    /// Successors of pods that are gone are on their way.
+    fn succeed(&mut self) {
+        let now = self.world.now;
+        let board = &self.world.board;
+        let gone = |successor: &Successor| !board.pods.contains_key(&successor.after);
+        let (come, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.successors).into_iter().partition(gone);
+        self.successors = stay;
+        let come = come.into_iter().map(|successor| (now + POD_RETURNS, Move::PodComes(successor.pod)));
+        self.plan.extend(come);
+    }
+
+    /// Does what is due.
+    fn due(&mut self) {
+        let now = self.world.now;
+        let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.plan).into_iter().partition(|(at, _)| *at <= now);
+        self.plan = rest;
+        for (_, what) in due {
+            self.make(what);
+        }
+    }
+
+    fn make(&mut self, what: Move) {
+        let node = self.pair.1;
+        match what {
+            Move::ControllerStarts => self.world.controller_starts(),
+            Move::AttacherStarts => self.world.attacher_starts(),
+            Move::KubeletStarts => self.world.kubelet_starts(node),
+            Move::ReportDue => self.world.set_due(node, true),
+            Move::NodeRegisters => {
+                self.world.board.nodes.insert(node, crate::model::world::board::NodeObject::default());
+                self.world.kubelet_starts(node);
+                self.world.deliver_node(node, true);
+            }
+            Move::CollectPods => {
+                let pods = self.world.board.pods.iter();
+                let leaving: Vec<PodId> = pods
+                    .filter(|(_, pod)| pod.node == node && pod.deleting.is_some())
+                    .map(|(id, _)| *id)
+                    .collect();
+                for id in leaving {
+                    self.world.board.pods.remove(&id);
+                    self.world.deliver_pod(id);
+                }
+            }
+            Move::Check => {
+                if self.world.held(self.pair).is_none() && self.world.board.in_use(self.pair) {
+                    self.world.attach_begins(self.pair);
+                }
+                if self.world.now < self.start + BOUND {
+                    self.later(NODE_UPDATE, Move::Check);
+                }
+            }
+            Move::PodComes(pod) => {
+                let id = PodId(FIRST_NEW_POD + self.made);
+                self.made += 1;
+                self.world.board.pods.insert(id, pod);
+                self.world.deliver_pod(id);
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn look(&mut self, world: &World, pair: Pair, start: Time, to_come: bool) {
+        let state = world.cell(pair);
+        if let Some(last) = self.last.replace(state).filter(|last| *last != state) {
+            self.change = Some((last, state));
+        }
+        self.breaches(world);
+        if agree(world) && world.now >= start {
+            self.agree.get_or_insert(world.now);
+        } else {
+            self.agree = None;
+        }
+        if self.agree.is_some() && !to_come && world.waiting_pods().is_empty() {
+            self.settled = Some(world.now);
+        }
+    }
+
+    /// Safety rules that are broken now.
+    fn breaches(&mut self, world: &World) {
+        for pair in &world.driver.attached {
+            let twice = world.driver.attached.iter().any(|other| other.0 == pair.0 && other.1 != pair.1);
+            if twice && world.is_exclusive(pair.0) {
+                self.breaks.insert("S2");
+            }
+        }
+        for (node, machine) in world.machines.iter().filter(|(_, machine)| machine.alive) {
+            for volume in machine.volumes.keys().filter(|volume| world.is_mounted((**volume, *node))) {
+                if !world.driver.attached.contains(&(*volume, *node)) {
+                    self.breaks.insert("S3");
+                }
+            }
+        }
+    }
+}
+
+/// Whether report, `VolumeAttachment` and controller agree on all pairs. What the controller would write next does not
+/// count: a hand-written report agrees until it is overwritten.
+pub fn agree(world: &World) -> bool {
+    world.pairs().into_iter().all(|pair| {
+        let state = world.cell(pair);
+        CellState {
+            to_report: state.reported,
+            ..state
+        }
+        .agrees()
+    })
+}
+
+/// Sets the driver's answers to all calls.
+pub fn set_driver(world: &mut World, answer: Answer) {
+    let pairs = world.pairs();
+    world.driver.node_refuses.clear();
+    for pair in pairs.into_iter().chain(world.driver.attached.clone()) {
+        world.driver.publish.insert(pair, answer);
+        world.driver.unpublish.insert(pair, answer);
+    }
+}

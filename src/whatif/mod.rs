@@ -1,0 +1,186 @@
+//! What would have healed it: the replayed world is forked at a moment, somebody acts, and the model runs on.
+//!
+//! In: a [`Case`], the volume and node, and acts. Out: an [`Answer`] with one row for each act: whether it heals, after
+//! how long, under which assumptions, which safety rule it breaks, and why. Nothing is looked up: every row comes out of
+//! a run of the model.
+
+pub mod act;
+mod fork;
+mod reason;
+pub mod text;
+
+use serde::Serialize;
+
+use crate::graph::cast::{Node, Volume};
+use crate::model::world::World;
+use crate::model::world::driver;
+use crate::pipeline::Case;
+use crate::report::Outcome;
+use crate::time::{Span, Time};
+
+pub use act::{Act, Plain};
+use fork::{Fork, Seen};
+
+/// Name and number of the structure that [`Answer`] serialises to.
+pub const SCHEMA: &str = "adtrace.whatif/1";
+/// An act that settles no sooner than that before waiting would has no effect.
+const SOONER: Span = Span::secs(1);
+
+/// How the driver answers after the fork.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DriverSays {
+    /// As it last did.
+    #[default]
+    AsLastSeen,
+    /// Every call works.
+    Ok,
+    /// Every call is refused.
+    Fails,
+    /// No call is answered in time.
+    Hangs,
+}
+
+/// What the acts would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The moment of the fork.
+    pub at: Time,
+    /// Unique volume name.
+    pub volume: String,
+    /// Node.
+    pub node: String,
+    /// One row for each act, in the order asked.
+    pub rows: Vec<Row>,
+}
+
+/// What one act would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Its name in the contract.
+    pub action: String,
+    /// What comes of it.
+    pub outcome: Outcome,
+    /// Until report, `VolumeAttachment` and controller agree, in milliseconds.
+    pub agree_after_ms: Option<u64>,
+    /// Until the pod that waits has its volume mounted, in milliseconds.
+    pub runs_after_ms: Option<u64>,
+    /// What was taken for granted.
+    pub assumptions: Vec<String>,
+    /// Safety rules that break (S2: one attachment of an exclusive volume at a time; S3: no detach under a mount).
+    pub breaks: Vec<&'static str>,
+    /// The step that heals, or what keeps it from healing.
+    pub because: String,
+}
+
+/// Tries acts on a pair at the end of a case's evidence.
+#[must_use]
+pub fn ask(case: &Case, world: &World, volume: Volume, node: Node, acts: &[Act], says: DriverSays) -> Answer {
+    let mut world = world.only(volume);
+    bury_the_dead(case, &mut world);
+    match says {
+        DriverSays::AsLastSeen => {}
+        DriverSays::Ok => fork::set_driver(&mut world, driver::Answer::Done),
+        DriverSays::Fails => fork::set_driver(&mut world, driver::Answer::Refused),
+        DriverSays::Hangs => fork::set_driver(&mut world, driver::Answer::Hangs),
+    }
+    let pair = (volume, node);
+    let before = Before::of(&world, pair);
+    let rows = acts.iter().map(|act| row(&world, pair, *act, &before, says)).collect();
+    Answer {
+        schema: SCHEMA,
+        at: world.now,
+        volume: case.cast.info(volume).name.to_string(),
+        node: case.cast.node_name(node).to_string(),
+        rows,
+    }
+}
+
+/// A node that is not ready and whose kubelet wrote nothing since has no mount that could be harmed; one whose kubelet
+/// wrote on lives behind a partition, and one whose log was not read may.
+fn bury_the_dead(case: &Case, world: &mut World) {
+    let now = world.now;
+    let unready: Vec<Node> = world
+        .board
+        .nodes
+        .iter()
+        .filter(|(_, object)| !object.ready)
+        .map(|(node, _)| *node)
+        .collect();
+    for node in unready {
+        let spans = case.lives.kubelets.get(&node);
+        let silent = spans
+            .and_then(|spans| spans.iter().map(|(_, to)| *to).max())
+            .is_some_and(|last| now - last > crate::replay::lives::SILENCE);
+        if let Some(machine) = world.machines.get_mut(&node) {
+            machine.reachable = false;
+            machine.alive = !silent;
+        }
+    }
+}
+
+/// What there is to compare an act with.
+struct Before {
+    settled: bool,
+    seen: Seen,
+    wait: Option<Time>,
+}
+
+impl Before {
+    fn of(world: &World, pair: (Volume, Node)) -> Before {
+        let settled = fork::agree(world) && world.waiting_pods().is_empty();
+        let Ok(mut fork) = Fork::act(world.clone(), pair, Act::Plain(Plain::Wait)) else {
+            return Before { settled, seen: Seen::default(), wait: None };
+        };
+        let seen = fork.run().clone();
+        Before { settled, wait: seen.settled, seen }
+    }
+}
+
+fn row(world: &World, pair: (Volume, Node), act: Act, before: &Before, says: DriverSays) -> Row {
+    let assumptions = reason::assumptions(world, pair, act, says);
+    let mut row = Row {
+        action: act.to_string(),
+        outcome: Outcome::Unknown,
+        agree_after_ms: None,
+        runs_after_ms: None,
+        assumptions,
+        breaks: Vec::new(),
+        because: String::new(),
+    };
+    let mut fork = match Fork::act(world.clone(), pair, act) {
+        Ok(fork) => fork,
+        Err(why) => {
+            row.because = format!("It cannot be tried: {why}.");
+            return row;
+        }
+    };
+    let seen = fork.run().clone();
+    let after = |at: Time| u64::try_from((at - world.now).as_millis()).unwrap_or(0);
+    let orphan = !before.settled && reason::leaves_orphan(&fork.world) && !reason::leaves_orphan(world);
+    let worse = before.settled && seen.settled.is_none();
+    row.breaks = seen.breaks.difference(&before.seen.breaks).copied().collect();
+    if orphan && !row.breaks.contains(&"S2") {
+        row.breaks.push("S2");
+    }
+    let by_hand = act == Act::Plain(Plain::MountByHand);
+    let sooner = match (act, before.wait, seen.settled) {
+        (Act::Plain(Plain::Wait), _, _) | (_, None, _) => true,
+        (_, Some(wait), Some(settled)) => settled + SOONER < wait,
+        _ => false,
+    };
+    row.outcome = if !row.breaks.is_empty() || worse || by_hand {
+        Outcome::Unsafe
+    } else if seen.settled.is_some() && !before.settled && sooner {
+        Outcome::Heals
+    } else {
+        Outcome::NoEffect
+    };
+    if row.outcome != Outcome::NoEffect {
+        row.agree_after_ms = seen.agree.filter(|_| seen.settled.is_some()).map(after);
+        row.runs_after_ms = seen.settled.map(after);
+    }
+    row.because = reason::because(&fork.world, pair, &row, &seen, before.settled, by_hand);
+    row
+}
