@@ -80,9 +80,8 @@ impl WhatIf {
 
     fn acts(&self) -> Result<Vec<Act>, CliError> {
         let mut acts = self.action.clone();
-        let switched = |sign: &str, name: &String| {
-            format!("{sign}={name}").parse().map_err(|why| CliError::Act { why })
-        };
+        let switched =
+            |sign: &str, name: &String| format!("{sign}={name}").parse().map_err(|why| CliError::Act { why });
         for name in &self.with {
             acts.push(switched("with", name)?);
         }
@@ -132,7 +131,10 @@ impl WhatIf {
             .iter()
             .filter(|divergence| self.divergence.as_ref().is_none_or(|id| *id == divergence.id))
             .filter_map(|divergence| {
-                Some((case.cast.volume_named(&divergence.volume)?, case.cast.node_named(&divergence.node)?))
+                Some((
+                    case.cast.volume_named(&divergence.volume)?,
+                    case.cast.node_named(&divergence.node)?,
+                ))
             })
             .filter(fits);
         let found = named.next().or_else(|| {

@@ -258,8 +258,10 @@ impl Cast {
             let id = Pod(u32::try_from(self.pods.len()).unwrap_or(u32::MAX));
             let name = seen.name.clone().unwrap_or_else(|| uid.clone());
             let namespace = name.split_once('/').map_or("", |(namespace, _)| namespace);
-            let claims = seen
-                .claims
+            let untold = seen.claims.is_empty() && seen.volumes.is_empty();
+            let asked = joins.asked_claims.get(&name).filter(|_| untold);
+            let claims = asked
+                .unwrap_or(&seen.claims)
                 .iter()
                 .filter_map(|claim| joins.claim_pv.get(&Name::from(format!("{namespace}/{claim}"))));
             let mut volumes: Vec<Volume> = claims.filter_map(|pv| self.by_pv.get(pv).copied()).collect();
@@ -287,6 +289,8 @@ struct Joins {
     pv_modes: BTreeMap<Name, Vec<Name>>,
     claim_pv: BTreeMap<Name, Name>,
     pods: BTreeMap<Name, PodSeen>,
+    /// Claims in create requests, by `namespace/name`: what a pod uses of which nothing else told before the end.
+    asked_claims: BTreeMap<Name, Vec<Name>>,
 }
 
 #[derive(Debug, Default)]
@@ -345,6 +349,11 @@ impl Joins {
             _ => None,
         };
         let Some(uid) = fact.uid.as_ref().or_else(|| detail?.uid.as_ref()) else {
+            // A create request names its claims before the pod has a uid.
+            if let (Some(name), Some(detail)) = (&fact.pod, detail.filter(|detail| !detail.claims.is_empty())) {
+                let claims = detail.claims.iter().map(|(claim, _)| claim.clone());
+                self.asked_claims.insert(name.clone(), claims.collect());
+            }
             return;
         };
         let seen = self.pods.entry(uid.clone()).or_default();

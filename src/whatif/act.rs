@@ -140,7 +140,11 @@ mod tests {
 
     #[test]
     fn every_act_is_read_back_from_its_name() {
-        let valued = ["upgrade=1.23.13", "with=check-before-you-act", "without=one-lock-per-volume"];
+        let valued = [
+            "upgrade=1.23.13",
+            "with=check-before-you-act",
+            "without=one-lock-per-volume",
+        ];
         for name in Plain::ALL.iter().map(|plain| plain.name()).chain(valued) {
             let act: Act = name.parse().expect(name);
             assert_eq!(act.to_string(), name);

@@ -118,7 +118,11 @@ impl Fork {
 
     fn switch(&mut self, behaviour: Behaviour, on: bool) {
         let profile = self.world.profile;
-        let profile = if on { profile.with(behaviour) } else { profile.without(behaviour) };
+        let profile = if on {
+            profile.with(behaviour)
+        } else {
+            profile.without(behaviour)
+        };
         self.world.profile = profile;
         if let Some(process) = self.world.process.as_mut() {
             process.behave(profile);
@@ -184,10 +188,7 @@ impl Fork {
     }
 
     /// Changes the Node object, and lets the controller hear of it.
-    fn node(
-        &mut self,
-        change: impl FnOnce(&mut crate::model::world::board::NodeObject),
-    ) -> Result<(), Impossible> {
+    fn node(&mut self, change: impl FnOnce(&mut crate::model::world::board::NodeObject)) -> Result<(), Impossible> {
         let node = self.pair.1;
         let object = self.world.board.nodes.get_mut(&node);
         change(object.ok_or("there is no Node object of this name")?);
@@ -208,19 +209,30 @@ impl Fork {
         let now = self.world.now;
         let (volume, on) = self.pair;
         let uses = |pod: &PodObject| pod.volumes.contains(&volume) && !pod.terminated;
-        let pods: Vec<PodId> = self.world.board.pods.iter()
+        let pods: Vec<PodId> = self
+            .world
+            .board
+            .pods
+            .iter()
             .filter(|(_, pod)| pod.node == on && uses(pod))
             .map(|(id, _)| *id)
             .collect();
         if pods.is_empty() {
             return Err("no pod uses this volume on this node");
         }
-        let waits = self.world.board.pods.values().any(|pod| pod.node != on && uses(pod) && pod.deleting.is_none());
+        let waits = self
+            .world
+            .board
+            .pods
+            .values()
+            .any(|pod| pod.node != on && uses(pod) && pod.deleting.is_none());
         if node.is_none() && !waits {
             return Err("no other node that is ready is known");
         }
         for id in pods {
-            let Some(pod) = self.world.board.pods.get_mut(&id) else { continue };
+            let Some(pod) = self.world.board.pods.get_mut(&id) else {
+                continue;
+            };
             if let (Some(node), false) = (node, waits) {
                 let successor = PodObject {
                     node,
@@ -229,7 +241,10 @@ impl Fork {
                     running: false,
                     terminated: false,
                 };
-                self.successors.push(Successor { after: id, pod: successor });
+                self.successors.push(Successor {
+                    after: id,
+                    pod: successor,
+                });
             }
             if by_force {
                 self.world.board.pods.remove(&id);
@@ -276,14 +291,18 @@ impl Fork {
         let gone = |successor: &Successor| !board.pods.contains_key(&successor.after);
         let (come, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.successors).into_iter().partition(gone);
         self.successors = stay;
-        let come = come.into_iter().map(|successor| (now + POD_RETURNS, Move::PodComes(successor.pod)));
+        let come = come
+            .into_iter()
+            .map(|successor| (now + POD_RETURNS, Move::PodComes(successor.pod)));
         self.plan.extend(come);
     }
 
     /// Does what is due.
     fn due(&mut self) {
         let now = self.world.now;
-        let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.plan).into_iter().partition(|(at, _)| *at <= now);
+        let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.plan)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
         self.plan = rest;
         for (_, what) in due {
             self.make(what);
@@ -298,7 +317,10 @@ impl Fork {
             Move::KubeletStarts => self.world.kubelet_starts(node),
             Move::ReportDue => self.world.set_due(node, true),
             Move::NodeRegisters => {
-                self.world.board.nodes.insert(node, crate::model::world::board::NodeObject::default());
+                self.world
+                    .board
+                    .nodes
+                    .insert(node, crate::model::world::board::NodeObject::default());
                 self.world.kubelet_starts(node);
                 self.world.deliver_node(node, true);
             }
@@ -351,13 +373,21 @@ impl Seen {
     /// Safety rules that are broken now.
     fn breaches(&mut self, world: &World) {
         for pair in &world.driver.attached {
-            let twice = world.driver.attached.iter().any(|other| other.0 == pair.0 && other.1 != pair.1);
+            let twice = world
+                .driver
+                .attached
+                .iter()
+                .any(|other| other.0 == pair.0 && other.1 != pair.1);
             if twice && world.is_exclusive(pair.0) {
                 self.breaks.insert("S2");
             }
         }
         for (node, machine) in world.machines.iter().filter(|(_, machine)| machine.alive) {
-            for volume in machine.volumes.keys().filter(|volume| world.is_mounted((**volume, *node))) {
+            for volume in machine
+                .volumes
+                .keys()
+                .filter(|volume| world.is_mounted((**volume, *node)))
+            {
                 if !world.driver.attached.contains(&(*volume, *node)) {
                     self.breaks.insert("S3");
                 }

@@ -129,12 +129,22 @@ struct Before {
 
 impl Before {
     fn of(world: &World, pair: (Volume, Node)) -> Before {
-        let settled = fork::agree(world) && world.waiting_pods().is_empty();
+        // A pod on a node that is lost does not run, whatever was mounted there.
+        let ready = world.board.nodes.get(&pair.1).is_none_or(|object| object.ready);
+        let settled = ready && fork::agree(world) && world.waiting_pods().is_empty();
         let Ok(mut fork) = Fork::act(world.clone(), pair, Act::Plain(Plain::Wait)) else {
-            return Before { settled, seen: Seen::default(), wait: None };
+            return Before {
+                settled,
+                seen: Seen::default(),
+                wait: None,
+            };
         };
         let seen = fork.run().clone();
-        Before { settled, wait: seen.settled, seen }
+        Before {
+            settled,
+            wait: seen.settled,
+            seen,
+        }
     }
 }
 

@@ -13,13 +13,17 @@ use crate::report::Outcome;
 
 /// What an act takes for granted.
 pub fn assumptions(world: &World, pair: (Volume, Node), act: Act, says: DriverSays) -> Vec<String> {
-    let mut all = vec![match (act, says) {
-        (Act::Plain(Plain::DriverRecovers), _) | (_, DriverSays::Ok) => "the driver answers every call with success",
-        (_, DriverSays::Fails) => "the driver refuses every call",
-        (_, DriverSays::Hangs) => "the driver answers no call in time",
-        (_, DriverSays::AsLastSeen) => last_seen(world, pair),
-    }
-    .to_owned()];
+    let mut all = vec![
+        match (act, says) {
+            (Act::Plain(Plain::DriverRecovers), _) | (_, DriverSays::Ok) => {
+                "the driver answers every call with success"
+            }
+            (_, DriverSays::Fails) => "the driver refuses every call",
+            (_, DriverSays::Hangs) => "the driver answers no call in time",
+            (_, DriverSays::AsLastSeen) => last_seen(world, pair),
+        }
+        .to_owned(),
+    ];
     all.push("nobody does anything else, and the API server answers".to_owned());
     if let Some(of) = of_act(act) {
         all.push(of.to_owned());
@@ -74,7 +78,14 @@ pub fn leaves_orphan(world: &World) -> bool {
 }
 
 /// One sentence: the step that heals, or what keeps it from healing.
-pub fn because(world: &World, pair: (Volume, Node), row: &Row, seen: &Seen, was_settled: bool, by_hand: bool) -> String {
+pub fn because(
+    world: &World,
+    pair: (Volume, Node),
+    row: &Row,
+    seen: &Seen,
+    was_settled: bool,
+    by_hand: bool,
+) -> String {
     if by_hand {
         return "No party counts a mount made by hand: the pod goes on waiting, and a detach would pull the volume away \
                 from under it."
@@ -89,8 +100,10 @@ pub fn because(world: &World, pair: (Volume, Node), row: &Row, seen: &Seen, was_
             .to_owned();
     }
     match row.outcome {
-        Outcome::Unsafe => "The volume is taken away from what a running pod relies on, and nobody brings it back: ".to_owned()
-            + keeps(world, pair),
+        Outcome::Unsafe => {
+            "The volume is taken away from what a running pod relies on, and nobody brings it back: ".to_owned()
+                + keeps(world, pair)
+        }
         Outcome::Heals => heals(seen).to_owned(),
         _ if was_settled => "The states agree already: there is nothing to heal.".to_owned(),
         _ if seen.settled.is_some() => "It comes right by itself no later than with this act.".to_owned(),
@@ -122,8 +135,12 @@ fn keeps(world: &World, pair: (Volume, Node)) -> &'static str {
     if let Some((.., rule)) = outlook::broken(world).first() {
         return match rule {
             Broken::NotDesired => "the controller does not want the volume there, as it does not manage the node.",
-            Broken::Unreported => "the controller holds the volume attached but took it off its own list, and no loop compares the two.",
-            Broken::ReportLost => "the controller's list has the volume, the node's status lacks it, and no patch is due.",
+            Broken::Unreported => {
+                "the controller holds the volume attached but took it off its own list, and no loop compares the two."
+            }
+            Broken::ReportLost => {
+                "the controller's list has the volume, the node's status lacks it, and no patch is due."
+            }
             Broken::AttachmentGone => "the controller trusts an attachment whose VolumeAttachment is going or gone.",
             Broken::AttachmentForgotten => "a VolumeAttachment that the controller does not know is in the way.",
             Broken::BackEndForgotten => "the back-end holds the volume where no VolumeAttachment says so.",
@@ -140,5 +157,7 @@ fn keeps(world: &World, pair: (Volume, Node)) -> &'static str {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

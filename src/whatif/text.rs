@@ -57,8 +57,14 @@ pub fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
 
 fn times(row: &Row) -> String {
     let mut times = Vec::new();
-    times.extend(row.agree_after_ms.map(|ms| format!("states agree after {}", lasting(ms))));
-    times.extend(row.runs_after_ms.map(|ms| format!("pod has its volume after {}", lasting(ms))));
+    times.extend(
+        row.agree_after_ms
+            .map(|ms| format!("states agree after {}", lasting(ms))),
+    );
+    times.extend(
+        row.runs_after_ms
+            .map(|ms| format!("pod has its volume after {}", lasting(ms))),
+    );
     if !row.breaks.is_empty() {
         times.push(format!("breaks {}", row.breaks.join(", ")));
     }
