@@ -10,7 +10,7 @@ use super::outside::{Note, Outside, Readd, StartError};
 use super::pending::{Key, OpName, Refusal};
 use super::profile::{Behaviour, Profile};
 use super::{Cell, NodeId, PathId, PodId, VolumeId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// An operation under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -299,6 +299,21 @@ impl Controller {
         self.config
             .sync_period
             .is_some_and(|period| now - self.checked > period)
+    }
+
+    /// A check was seen at that moment: the next is due a period later.
+    pub fn note_check(&mut self, at: Time) {
+        self.checked = self.checked.max(at);
+    }
+
+    /// Checks that nobody saw took place one period after the other: the next one is due within a period of `now`.
+    pub fn keep_pace(&mut self, now: Time) {
+        // A check ends the first pass after its period, and passes are a tenth of a second apart.
+        let period = self.config.sync_period.map(|period| period + Span::millis(100));
+        if let Some(period) = period.filter(|period| *period > Span::ZERO) {
+            let missed = ((now - self.checked).0 / period.0).max(0);
+            self.checked = self.checked + Span(missed * period.0);
+        }
     }
 
     /// The check of a node ended; `detached` are the volumes that are not attached any more. They leave the actual

@@ -32,6 +32,11 @@ impl Replay<'_> {
             (Kind::DetachStarting, Some(cell)) => self.detach_tried(id, fact, cell),
             (Kind::DetachOk, Some(cell)) => self.detach_done(id, cell),
             (Kind::SyncVolumeLost, Some(cell)) => self.sync_lost(id, cell),
+            (Kind::SyncStarted, _) => {
+                if let Some(process) = self.world.process.as_mut() {
+                    process.note_check(fact.at);
+                }
+            }
             (Kind::SyncNilSpec, _) => self.sync_nil_spec(id, fact),
             (Kind::MultiAttachBlocked, Some(cell)) => self.multi_attach(id, cell),
             (Kind::AttachTouched, Some(cell)) => self.touched(id, cell),

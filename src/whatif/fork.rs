@@ -22,7 +22,7 @@ const ATTACHER_STARTS: Span = Span::secs(3);
 /// Until a new kubelet process works, or has registered its node again.
 const KUBELET_STARTS: Span = Span::secs(2);
 /// Until the owner of a deleted pod has made another and the scheduler has bound it.
-const POD_RETURNS: Span = Span::secs(1);
+const POD_RETURNS: Span = Span::millis(30);
 /// Until the containers of a deleted pod have ended, if they obey.
 const POD_ENDS: Span = Span::secs(2);
 /// Half the period in which pod garbage collection looks for pods on tainted nodes.
@@ -51,6 +51,17 @@ enum Move {
 struct Successor {
     after: PodId,
     pod: PodObject,
+    /// Whether a person makes it, who waits until the volume is detached here.
+    patient: bool,
+}
+
+/// Who makes the successors of deleted pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A controller (`StatefulSet`, `ReplicaSet`, …): as soon as the pod is gone.
+    Controller,
+    /// A person: once the deletion has run its course.
+    Person,
 }
 
 /// A world in which somebody acts.
@@ -62,6 +73,7 @@ pub struct Fork {
     plan: Vec<(Time, Move)>,
     successors: Vec<Successor>,
     made: u32,
+    owner: Owner,
     seen: Seen,
 }
 
@@ -84,7 +96,7 @@ pub type Impossible = &'static str;
 
 impl Fork {
     /// Begins an act on a pair; `world` holds its volume only.
-    pub fn act(world: World, pair: Pair, act: Act) -> Result<Fork, Impossible> {
+    pub fn act(world: World, pair: Pair, owner: Owner, act: Act) -> Result<Fork, Impossible> {
         let start = world.now;
         let mut fork = Fork {
             world,
@@ -93,6 +105,7 @@ impl Fork {
             plan: Vec::new(),
             successors: Vec::new(),
             made: 0,
+            owner,
             seen: Seen::default(),
         };
         fork.seen.last = Some(fork.world.cell(pair));
@@ -230,6 +243,7 @@ impl Fork {
             return Err("no other node that is ready is known");
         }
         for id in pods {
+            let mounted = self.world.is_mounted(self.pair);
             let Some(pod) = self.world.board.pods.get_mut(&id) else {
                 continue;
             };
@@ -244,9 +258,11 @@ impl Fork {
                 self.successors.push(Successor {
                     after: id,
                     pod: successor,
+                    patient: self.owner == Owner::Person && !by_force,
                 });
             }
-            if by_force {
+            // The containers of a pod that waits for its volume never ran: its kubelet lets it go at once.
+            if by_force || !mounted {
                 self.world.board.pods.remove(&id);
             } else {
                 pod.deleting = Some(if pod.running { now + POD_ENDS } else { now });
@@ -265,13 +281,19 @@ impl Fork {
             self.succeed();
             self.plan.sort_by_key(|(at, _)| *at);
             let next = self.plan.first().map_or(end, |(at, _)| (*at).min(end));
-            let waiting: Vec<PodId> = self.successors.iter().map(|successor| successor.after).collect();
+            let waiting: Vec<(PodId, bool)> = self
+                .successors
+                .iter()
+                .map(|successor| (successor.after, successor.patient))
+                .collect();
             let (pair, start) = (self.pair, self.start);
             let to_come = !self.plan.is_empty() || !waiting.is_empty();
             let seen = &mut self.seen;
             self.world.run(next, &mut |world| {
                 seen.look(world, pair, start, to_come);
-                seen.settled.is_some() || waiting.iter().any(|pod| !world.board.pods.contains_key(pod))
+                let detached = !world.board.attachments.contains_key(&pair) && world.held(pair).is_none();
+                let comes = |pod: &(PodId, bool)| !world.board.pods.contains_key(&pod.0) && (detached || !pod.1);
+                seen.settled.is_some() || waiting.iter().any(comes)
             });
             self.due();
             self.look();
@@ -288,7 +310,9 @@ impl Fork {
     fn succeed(&mut self) {
         let now = self.world.now;
         let board = &self.world.board;
-        let gone = |successor: &Successor| !board.pods.contains_key(&successor.after);
+        let detached = !board.attachments.contains_key(&self.pair) && self.world.held(self.pair).is_none();
+        let gone =
+            |successor: &Successor| !board.pods.contains_key(&successor.after) && (detached || !successor.patient);
         let (come, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.successors).into_iter().partition(gone);
         self.successors = stay;
         let come = come
@@ -365,7 +389,7 @@ impl Seen {
         } else {
             self.agree = None;
         }
-        if self.agree.is_some() && !to_come && world.waiting_pods().is_empty() {
+        if self.agree.is_some() && !to_come && served(world) {
             self.settled = Some(world.now);
         }
     }
@@ -407,6 +431,13 @@ pub fn agree(world: &World) -> bool {
         }
         .agrees()
     })
+}
+
+/// Whether every pod has its volumes, on a node that is ready: on one that is lost none runs, whatever was mounted.
+pub fn served(world: &World) -> bool {
+    let lost = |pod: &PodObject| world.board.nodes.get(&pod.node).is_none_or(|object| !object.ready);
+    let counts = |pod: &&PodObject| !pod.terminated && !pod.volumes.is_empty();
+    world.waiting_pods().is_empty() && !world.board.pods.values().filter(counts).any(lost)
 }
 
 /// Sets the driver's answers to all calls.

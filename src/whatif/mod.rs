@@ -11,6 +11,7 @@ pub mod text;
 
 use serde::Serialize;
 
+use crate::fact::{Fact, Kind};
 use crate::graph::cast::{Node, Volume};
 use crate::model::world::World;
 use crate::model::world::driver;
@@ -19,7 +20,7 @@ use crate::report::Outcome;
 use crate::time::{Span, Time};
 
 pub use act::{Act, Plain};
-use fork::{Fork, Seen};
+use fork::{Fork, Owner, Seen};
 
 /// Name and number of the structure that [`Answer`] serialises to.
 pub const SCHEMA: &str = "adtrace.whatif/1";
@@ -79,6 +80,10 @@ pub struct Row {
 pub fn ask(case: &Case, world: &World, volume: Volume, node: Node, acts: &[Act], says: DriverSays) -> Answer {
     let mut world = world.only(volume);
     bury_the_dead(case, &mut world);
+    let now = world.now;
+    if let Some(process) = world.process.as_mut() {
+        process.controller.keep_pace(now);
+    }
     match says {
         DriverSays::AsLastSeen => {}
         DriverSays::Ok => fork::set_driver(&mut world, driver::Answer::Done),
@@ -86,8 +91,12 @@ pub fn ask(case: &Case, world: &World, volume: Volume, node: Node, acts: &[Act],
         DriverSays::Hangs => fork::set_driver(&mut world, driver::Answer::Hangs),
     }
     let pair = (volume, node);
+    let owner = owner(case, volume);
     let before = Before::of(&world, pair);
-    let rows = acts.iter().map(|act| row(&world, pair, *act, &before, says)).collect();
+    let rows = acts
+        .iter()
+        .map(|act| row(&world, pair, (owner, *act), &before, says))
+        .collect();
     Answer {
         schema: SCHEMA,
         at: world.now,
@@ -120,6 +129,23 @@ fn bury_the_dead(case: &Case, world: &mut World) {
     }
 }
 
+/// Who makes the pods that use the volume, as the last one was made.
+fn owner(case: &Case, volume: Volume) -> Owner {
+    let uses = |fact: &&Fact| {
+        let pod = case.cast.pod(fact).map(|pod| case.cast.pod_info(pod));
+        pod.is_some_and(|pod| pod.volumes.contains(&volume))
+    };
+    let made = case.reading.facts.iter().filter(|fact| fact.kind == Kind::PodCreated);
+    let last = made
+        .filter(uses)
+        .max_by_key(|fact| fact.at)
+        .and_then(|fact| fact.call.as_ref());
+    match last {
+        Some(call) if !call.user.starts_with("system:") => Owner::Person,
+        _ => Owner::Controller,
+    }
+}
+
 /// What there is to compare an act with.
 struct Before {
     settled: bool,
@@ -129,10 +155,8 @@ struct Before {
 
 impl Before {
     fn of(world: &World, pair: (Volume, Node)) -> Before {
-        // A pod on a node that is lost does not run, whatever was mounted there.
-        let ready = world.board.nodes.get(&pair.1).is_none_or(|object| object.ready);
-        let settled = ready && fork::agree(world) && world.waiting_pods().is_empty();
-        let Ok(mut fork) = Fork::act(world.clone(), pair, Act::Plain(Plain::Wait)) else {
+        let settled = fork::agree(world) && fork::served(world);
+        let Ok(mut fork) = Fork::act(world.clone(), pair, Owner::Controller, Act::Plain(Plain::Wait)) else {
             return Before {
                 settled,
                 seen: Seen::default(),
@@ -148,7 +172,7 @@ impl Before {
     }
 }
 
-fn row(world: &World, pair: (Volume, Node), act: Act, before: &Before, says: DriverSays) -> Row {
+fn row(world: &World, pair: (Volume, Node), (owner, act): (Owner, Act), before: &Before, says: DriverSays) -> Row {
     let assumptions = reason::assumptions(world, pair, act, says);
     let mut row = Row {
         action: act.to_string(),
@@ -159,7 +183,7 @@ fn row(world: &World, pair: (Volume, Node), act: Act, before: &Before, says: Dri
         breaks: Vec::new(),
         because: String::new(),
     };
-    let mut fork = match Fork::act(world.clone(), pair, act) {
+    let mut fork = match Fork::act(world.clone(), pair, owner, act) {
         Ok(fork) => fork,
         Err(why) => {
             row.because = format!("It cannot be tried: {why}.");
