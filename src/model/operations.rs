@@ -309,7 +309,7 @@ impl Controller {
     /// Checks that nobody saw took place one period after the other: the next one is due within a period of `now`.
     pub fn keep_pace(&mut self, now: Time) {
         // A check ends the first pass after its period, and passes are a tenth of a second apart.
-        let period = self.config.sync_period.map(|period| period + Span::millis(100));
+        let period = self.config.sync_period.map(|period| Span(period.0 + 100_000));
         if let Some(period) = period.filter(|period| *period > Span::ZERO) {
             let missed = ((now - self.checked).0 / period.0).max(0);
             self.checked = self.checked + Span(missed * period.0);

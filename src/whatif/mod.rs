@@ -132,8 +132,9 @@ fn bury_the_dead(case: &Case, world: &mut World) {
 /// Who makes the pods that use the volume, as the last one was made.
 fn owner(case: &Case, volume: Volume) -> Owner {
     let uses = |fact: &&Fact| {
-        let pod = case.cast.pod(fact).map(|pod| case.cast.pod_info(pod));
-        pod.is_some_and(|pod| pod.volumes.contains(&volume))
+        let pods = fact.pod.as_ref().map_or(&[][..], |name| case.cast.pods_named(name));
+        pods.iter()
+            .any(|pod| case.cast.pod_info(*pod).volumes.contains(&volume))
     };
     let made = case.reading.facts.iter().filter(|fact| fact.kind == Kind::PodCreated);
     let last = made

@@ -59,9 +59,9 @@ fn of_act(act: Act) -> Option<&'static str> {
             Plain::RestartKubelet => "the new process works after 2 s",
             Plain::DeleteNode => "the kubelet registers its node again after 2 s",
             Plain::DeletePodSameNode | Plain::DeletePodOtherNode | Plain::SpreadPods => {
-                "containers end within 2 s, and a successor is bound 1 s after the pod is gone"
+                "containers end within 2 s, and a successor is bound as soon as the pod is gone, or, where a person makes the pods, once the volume is detached"
             }
-            Plain::ForceDeletePod => "a successor is bound 1 s later, to another node if this one is not ready",
+            Plain::ForceDeletePod => "a successor is bound at once, to another node if this one is not ready",
             Plain::OutOfServiceTaint => "pods that are being deleted on the node are collected after 10 s",
             Plain::OtherVolumeOnNode => "the other volume is attached without trouble",
             _ => return None,

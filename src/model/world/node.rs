@@ -204,7 +204,12 @@ impl Machine {
             let wanted = Self::wants(board, pair);
             if wanted && held.not_before <= now {
                 self.come_closer(profile, board, pair, &mut held, now);
-            } else if !Self::uses(board, pair) && held.stage != Stage::Absent && held.not_before <= now {
+            // A kubelet that is cut off does not hear that its pods are gone.
+            } else if self.reachable
+                && !Self::uses(board, pair)
+                && held.stage != Stage::Absent
+                && held.not_before <= now
+            {
                 if driver.node_refuses.contains(&pair) && held.stage == Stage::Mounted {
                     fail(&mut held, now);
                 } else {
