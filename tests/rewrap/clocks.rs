@@ -1,0 +1,79 @@
+//! A recording as machines with wrong clocks, or in other zones, would have written it.
+
+use adtrace::time::Span;
+
+use super::lines::{with_header_moved, with_retry_moved, year};
+use super::{File, Role, each};
+
+/// Hours east of UTC.
+const EAST: Span = Span::secs(8 * 3600);
+/// How wrong a node's clock is.
+const WRONG: Span = Span::millis(7300);
+
+/// Logs of the chosen programs and hosts, each line changed.
+fn changed(files: &[File], chosen: impl Fn(&str, &str) -> bool, change: impl Fn(&str) -> String) -> Vec<File> {
+    each(files, |file, role| match role {
+        Role::Log(program, host, _) if chosen(program, host) => {
+            let text = file.text();
+            let new: String = text.lines().map(|line| change(line) + "\n").collect();
+            vec![File::new(&file.path, new)]
+        }
+        _ => vec![file.clone()],
+    })
+}
+
+/// The node whose kubelet has most to say.
+fn busiest(files: &[File]) -> String {
+    let kubelets = files.iter().filter_map(|file| match super::role(&file.path) {
+        Role::Log(program, host, _) if program == "kubelet" => Some((file.bytes.len(), host)),
+        _ => None,
+    });
+    kubelets.max().map(|(_, host)| host).unwrap_or_default()
+}
+
+fn node_off(files: &[File], by: Span) -> Vec<File> {
+    let (node, year) = (busiest(files), year(files));
+    changed(
+        files,
+        |program, host| program == "kubelet" && host == node,
+        |line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC"),
+    )
+}
+
+pub fn node_ahead(files: &[File]) -> Vec<File> {
+    node_off(files, WRONG)
+}
+
+pub fn node_behind(files: &[File]) -> Vec<File> {
+    node_off(files, Span(-WRONG.0))
+}
+
+/// As a controller in China writes: headers and retry stamps in local time, the stamps with their zone.
+pub fn controller_in_utc_8(files: &[File]) -> Vec<File> {
+    let year = year(files);
+    changed(
+        files,
+        |program, _| program == "kube-controller-manager",
+        |line| with_retry_moved(&with_header_moved(line, year, EAST), EAST, "+0800 CST"),
+    )
+}
+
+/// The same where no stamp tells the zone.
+pub fn controller_headers_in_utc_8(files: &[File]) -> Vec<File> {
+    let year = year(files);
+    changed(
+        files,
+        |program, _| program == "kube-controller-manager",
+        |line| with_header_moved(line, year, EAST),
+    )
+}
+
+/// All logs against the audit log.
+pub fn logs_an_hour_behind(files: &[File]) -> Vec<File> {
+    let (year, by) = (year(files), Span::secs(-3600));
+    changed(
+        files,
+        |_, _| true,
+        |line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC"),
+    )
+}

@@ -1,0 +1,138 @@
+//! The same incident gives the same report in every wrapping, and whatever the machines' clocks said.
+
+mod rewrap;
+
+use std::path::{Path, PathBuf};
+
+use adtrace::{Options, analyze};
+use serde_json::Value;
+
+use rewrap::{File, WAYS, Way};
+
+/// A folder that goes when it is no longer needed.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let place = std::env::temp_dir().join(format!("adtrace-rewrapped-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&place).expect("the folder is made");
+        Scratch(place)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The report of files, without what names them: inputs, paths and lines of evidence; where clocks were shifted, also
+/// without the stamps in the lines' texts.
+fn report(files: &[File], name: &str, shifted: bool) -> Value {
+    let place = Scratch::new(name);
+    rewrap::store(files, &place.0);
+    let report = analyze(std::slice::from_ref(&place.0), &Options::default()).expect("it reads");
+    let mut value = serde_json::to_value(report).expect("a report prints");
+    let whole = value.as_object_mut().expect("a report is an object");
+    whole.remove("inputs");
+    let because = &mut whole["profile"]["because"];
+    let without_path = because.as_str().and_then(|text| text.split_once(' ')).map(|(_, rest)| rest.to_owned());
+    *because = Value::from(without_path);
+    anonymous(&mut value, shifted);
+    value
+}
+
+fn anonymous(value: &mut Value, shifted: bool) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| anonymous(item, shifted)),
+        Value::Object(fields) => {
+            if fields.contains_key("source") && fields.contains_key("line") {
+                fields.remove("source");
+                fields.remove("line");
+                if let (Some(Value::String(text)), true) = (fields.get_mut("text"), shifted) {
+                    *text = without_stamps(text);
+                }
+            }
+            fields.values_mut().for_each(|field| anonymous(field, shifted));
+        }
+        _ => {}
+    }
+}
+
+/// A klog line without its header's time and the retry stamp.
+fn without_stamps(text: &str) -> String {
+    let header = text.starts_with(['I', 'W', 'E', 'F']) && text.get(6..21).is_some_and(|clock| clock.contains(':'));
+    let text = if header { &text[21..] } else { text };
+    match text.split_once("until 20") {
+        Some((before, after)) => format!("{before}{}", after.get(40..).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Where two values part: the first paths, and what stands there.
+fn parted(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                let null = Value::Null;
+                parted(a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null), &format!("{path}.{key}"), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                parted(a, b, &format!("{path}[{index}]"), found);
+            }
+        }
+        (a, b) if a != b => found.push(format!("{path}: {a:.160} / {b:.160}")),
+        _ => {}
+    }
+}
+
+/// Where the report of a recording handed in another way differs.
+fn differences(files: &[File], way: &Way) -> Vec<String> {
+    let name: String = way.name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain = report(files, &format!("{name}-plain"), way.shifts);
+    let other = report(&(way.of)(files), &name, way.shifts);
+    let mut found = Vec::new();
+    parted(&plain, &other, "", &mut found);
+    found
+}
+
+#[test]
+fn any_wrapping_gives_the_same_report() {
+    let files = rewrap::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING"));
+    for way in WAYS {
+        let found = differences(&files, way);
+        assert!(found.is_empty(), "{}:\n{}", way.name, found.join("\n"));
+    }
+}
+
+/// Over a folder of recordings, each a folder: `scripts/rewrap FOLDER`.
+#[test]
+#[ignore = "needs a folder of recordings; scripts/rewrap runs it"]
+fn all_recordings_in_all_wrappings() {
+    let folder = PathBuf::from(std::env::var_os("ADTRACE_RECORDINGS").expect("ADTRACE_RECORDINGS names a folder"));
+    let only = std::env::var("ADTRACE_WAY").unwrap_or_default();
+    let mut recordings: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("the folder reads")
+        .map(|entry| entry.expect("the entry reads").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    recordings.sort();
+    let mut wrong = 0;
+    for way in WAYS.iter().filter(|way| way.name.contains(&only)) {
+        let mut same = 0;
+        for recording in &recordings {
+            let found = differences(&rewrap::load(recording), way);
+            if found.is_empty() {
+                same += 1;
+                continue;
+            }
+            wrong += 1;
+            println!("{}: {}: {} differences", way.name, recording.display(), found.len());
+            found.iter().take(4).for_each(|line| println!("    {line}"));
+        }
+        println!("{}: {same} of {} the same", way.name, recordings.len());
+    }
+    assert_eq!(wrong, 0, "reports that differ");
+}
