@@ -4,7 +4,7 @@
 
 use adtrace::model::profile::{Profile, Version};
 use adtrace::model::world::World;
-use adtrace::model::world::board::{NodeObject, PodObject};
+use adtrace::model::world::board::{NodeObject, Pair, PodObject};
 use adtrace::model::world::driver::Answer;
 use adtrace::model::{NodeId, PodId, VolumeId};
 use adtrace::time::{Span, Time};
@@ -214,6 +214,44 @@ impl Stage {
         let driver = &mut self.world.driver;
         let habits = if attach { &mut driver.publish } else { &mut driver.unpublish };
         habits.insert((volume, node), answer);
+    }
+
+    /// Somebody deletes a `VolumeAttachment`; its finalizer holds it until the attacher has detached.
+    pub fn attachment_deleted(&mut self, pair: Pair) {
+        self.paper.reach(self.world.now);
+        let now = self.world.now;
+        let Some(object) = self.world.board.attachments.get_mut(&pair) else {
+            return;
+        };
+        object.deleting = true;
+        let object = object.clone();
+        self.world.attacher.notice(pair, now);
+        watch::delete_attachment(&mut self.scribe(), pair, &object, USER);
+    }
+
+    /// Somebody takes the finalizer off a `VolumeAttachment` that is being deleted: it is gone without a driver call.
+    pub fn attachment_stripped(&mut self, pair: Pair) {
+        self.paper.reach(self.world.now);
+        let Some(mut object) = self.world.board.attachments.remove(&pair) else {
+            return;
+        };
+        object.finalizer = false;
+        let body = json!({"metadata": {"finalizers": null}});
+        watch::attachment_patch(&mut self.scribe(), pair, "", body, &object, USER);
+    }
+
+    /// Somebody edits `volumesAttached`.
+    pub fn report_edited(&mut self, pair: Pair) {
+        self.paper.reach(self.world.now);
+        if let Some(node) = self.world.board.nodes.get_mut(&pair.1) {
+            node.attached.remove(&pair.0);
+        }
+        let mut scribe = Scribe {
+            names: &self.names,
+            paper: &mut self.paper,
+        };
+        watch::report_by_hand(&mut scribe, &self.world, pair.1, USER);
+        self.world.deliver_node(pair.1, false);
     }
 
     /// The bundle as it stands now, with the objects dumped.

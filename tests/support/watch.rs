@@ -59,7 +59,7 @@ fn attacher(scribe: &mut Scribe, before: &World, after: &World) {
         let old = before.board.attachments.get(pair).unwrap_or(&fresh);
         if object.finalizer && !old.finalizer {
             let body = json!({"metadata": {"finalizers": [FINALIZER]}});
-            attachment_patch(scribe, *pair, "", body, object);
+            attachment_patch(scribe, *pair, "", body, object, CSI_ATTACHER);
         }
         let driver_said = [
             (object.attached && !old.attached, json!({"attached": true})),
@@ -74,7 +74,7 @@ fn attacher(scribe: &mut Scribe, before: &World, after: &World) {
         ];
         for (_, status) in driver_said.into_iter().filter(|(said, _)| *said) {
             driver_call(scribe, *pair, object);
-            attachment_patch(scribe, *pair, "/status", json!({"status": status}), object);
+            attachment_patch(scribe, *pair, "/status", json!({"status": status}), object, CSI_ATTACHER);
         }
     }
     for (pair, object) in &before.board.attachments {
@@ -84,7 +84,7 @@ fn attacher(scribe: &mut Scribe, before: &World, after: &World) {
                 ..object.clone()
             };
             driver_call(scribe, *pair, &gone);
-            attachment_patch(scribe, *pair, "", json!({"metadata": {"finalizers": null}}), &gone);
+            attachment_patch(scribe, *pair, "", json!({"metadata": {"finalizers": null}}), &gone, CSI_ATTACHER);
         }
     }
 }
@@ -146,8 +146,17 @@ fn attachment_request<'a>(scribe: &mut Scribe, pair: Pair, sub: &str, object: &A
     }
 }
 
-fn attachment_patch(scribe: &mut Scribe, pair: Pair, sub: &str, body: Value, object: &Attachment) {
+/// A patch of a `VolumeAttachment`, and the object as it is then.
+pub fn attachment_patch(
+    scribe: &mut Scribe,
+    pair: Pair,
+    sub: &str,
+    body: Value,
+    object: &Attachment,
+    client: Client,
+) {
     let mut request = attachment_request(scribe, pair, sub, object);
+    request.client = client;
     request.asked = body;
     scribe.paper.audit(&request);
 }
@@ -164,19 +173,20 @@ fn controller_asks(scribe: &mut Scribe, before: &World, after: &World) {
             request.asked = request.answer.clone();
             scribe.paper.audit(&request);
         } else if object.deleting && old.is_some_and(|old| !old.deleting) {
-            delete_attachment(scribe, *pair, object);
+            delete_attachment(scribe, *pair, object, MANAGER);
         }
     }
     for (pair, object) in &before.board.attachments {
         if !object.finalizer && !after.board.attachments.contains_key(pair) {
-            delete_attachment(scribe, *pair, object);
+            delete_attachment(scribe, *pair, object, MANAGER);
         }
     }
 }
 
-fn delete_attachment(scribe: &mut Scribe, pair: Pair, object: &Attachment) {
+/// The request that deletes a `VolumeAttachment`.
+pub fn delete_attachment(scribe: &mut Scribe, pair: Pair, object: &Attachment, client: Client) {
     let mut request = attachment_request(scribe, pair, "", object);
-    (request.client, request.verb) = (MANAGER, "delete");
+    (request.client, request.verb) = (client, "delete");
     request.asked = json!({"kind": "DeleteOptions", "apiVersion": "storage.k8s.io/v1"});
     scribe.paper.audit(&request);
 }
@@ -278,6 +288,13 @@ fn report_patch(scribe: &mut Scribe, world: &World, node: NodeId, changed: bool)
     );
     node_patch(scribe, node, MANAGER, asked, answer);
     scribe.paper.klog(CONTROLLER, 'I', "node_status_updater.go:106", &text);
+}
+
+/// Somebody wrote `volumesAttached` as the board has it now.
+pub fn report_by_hand(scribe: &mut Scribe, world: &World, node: NodeId, client: Client) {
+    let answer = node_object(scribe, world, node);
+    let asked = json!({"status": {"volumesAttached": answer["status"]["volumesAttached"]}});
+    node_patch(scribe, node, client, asked, answer);
 }
 
 fn node_patch(scribe: &mut Scribe, node: NodeId, client: Client, asked: Value, answer: Value) {
