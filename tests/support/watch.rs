@@ -257,7 +257,7 @@ fn backoff(scribe: &mut Scribe, log: &str, key: &str, error: &str, now: Time, un
     scribe.paper.klog(log, 'E', "nestedpendingoperations.go:301", &text);
 }
 
-/// Patches of `volumesAttached`. A failed detach asks for one even where the list comes out as it was.
+/// Patches of `volumesAttached`. One that was due is sent even where the list comes out as it was: an empty patch.
 fn reports(scribe: &mut Scribe, before: &World, after: &World) {
     for (node, object) in &after.board.nodes {
         let old = before.board.nodes.get(node);
@@ -265,7 +265,9 @@ fn reports(scribe: &mut Scribe, before: &World, after: &World) {
         let again = after.process.iter().any(|process| {
             let pairs = operations(before.process.as_ref().unwrap_or(process));
             let mut ended = pairs.iter().filter(|(pair, detach)| *detach && pair.1 == *node);
-            ended.any(|(pair, _)| process.failed_at(*pair) == Some(after.now)) && !process.is_due(*node)
+            let failed = ended.any(|(pair, _)| process.failed_at(*pair) == Some(after.now));
+            let was_due = before.process.as_ref().is_some_and(|process| process.is_due(*node));
+            (failed || was_due) && !process.is_due(*node)
         });
         if changed || again {
             report_patch(scribe, after, *node, changed);
@@ -366,6 +368,9 @@ fn controller_begins(scribe: &mut Scribe, before: &World, after: &World) {
         };
         let text = format!("attacherDetacher.{verb} started {}", about(scribe.names, pair, word));
         scribe.paper.klog(CONTROLLER, 'I', line, &text);
+        if let Some(object) = after.board.attachments.get(&pair).filter(|object| detach && object.deleting) {
+            delete_attachment(scribe, pair, object, MANAGER);
+        }
     }
 }
 

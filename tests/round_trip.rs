@@ -1,0 +1,95 @@
+//! Round trip: a run of the model in which nobody fails, printed, read and replayed, raises no alarm.
+
+#[path = "support/mod.rs"]
+#[allow(dead_code, reason = "each test uses a part of the support")]
+mod support;
+
+use std::path::PathBuf;
+
+use adtrace::model::{NodeId, VolumeId};
+use adtrace::report::Verdict;
+use adtrace::time::Span;
+use adtrace::{Options, analyze};
+use support::stage::Stage;
+
+/// Releases whose wording the printer writes.
+const RELEASES: [&str; 2] = ["1.20.2", "1.23.13"];
+
+/// A small generator of numbers, so that a seed names a run for ever.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn id(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(u64::from(bound))).unwrap_or_default()
+    }
+}
+
+/// Pods come, go and move at random; no party fails, and an exclusive volume is wanted by one pod at a time.
+fn run(seed: u64) -> Stage {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
+    let release = RELEASES[dice.id(2) as usize];
+    let (nodes, volumes) = (1 + dice.id(3), 1 + dice.id(2));
+    let node_names: Vec<String> = (1..=nodes).map(|node| format!("node-{node}")).collect();
+    let volume_names: Vec<(String, bool)> = (0..volumes).map(|id| (format!("d{id}"), dice.below(4) > 0)).collect();
+    let mut stage = Stage::open(release, &node_names, &volume_names);
+    for _ in 0..2 + dice.below(5) {
+        for volume in 0..volumes {
+            let name = format!("web-{volume}");
+            match stage.living(&name) {
+                Some(pod) if dice.below(2) == 0 => stage.delete_pod(pod, Span::secs(1)),
+                None if dice.below(3) > 0 => stage.pod(&name, NodeId(dice.id(nodes)), &[VolumeId(volume)]),
+                _ => {}
+            }
+        }
+        let pause = 200 + i64::from(dice.id(40_000));
+        stage.run(Span::millis(pause));
+    }
+    if dice.below(2) == 0 {
+        stage.run(Span::secs(40));
+    }
+    stage
+}
+
+/// Runs whose report tells a divergence or facts that nothing explains, or is not clean.
+fn alarms(seeds: std::ops::Range<u64>) -> Vec<String> {
+    let room = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("round-trip-{}", seeds.start));
+    let mut alarms = Vec::new();
+    for seed in seeds {
+        let _ = std::fs::remove_dir_all(&room);
+        run(seed).bundle().save(&room).expect("a place to write");
+        let report = analyze(std::slice::from_ref(&room), &Options::default()).expect("a bundle that reads");
+        if report.verdict != Verdict::Clean || report.summary.unexplained > 0 {
+            let names: Vec<&str> = report.divergences.iter().map(|found| found.mechanism.as_str()).collect();
+            alarms.push(format!(
+                "seed {seed}: {:?} {names:?}, {} unexplained",
+                report.verdict, report.summary.unexplained
+            ));
+        }
+    }
+    alarms
+}
+
+#[test]
+fn a_run_without_faults_is_clean() {
+    let alarms = alarms(0..60);
+    assert!(alarms.is_empty(), "{}", alarms.join("\n"));
+}
+
+/// `scripts/round-trip` sets how many.
+#[test]
+#[ignore = "long: scripts/round-trip runs it"]
+fn many_runs_without_faults_are_clean() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (first, runs) = (
+        number("ADTRACE_FIRST_SEED").unwrap_or(0),
+        number("ADTRACE_RUNS").unwrap_or(1000),
+    );
+    let alarms = alarms(first..first + runs);
+    println!("{runs} runs from seed {first}: {} false alarms", alarms.len());
+    assert!(alarms.is_empty(), "{}", alarms.join("\n"));
+}
