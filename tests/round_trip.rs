@@ -65,10 +65,8 @@ fn alarms(seeds: std::ops::Range<u64>) -> Vec<String> {
         let report = analyze(std::slice::from_ref(&room), &Options::default()).expect("a bundle that reads");
         if report.verdict != Verdict::Clean || report.summary.unexplained > 0 {
             let names: Vec<&str> = report.divergences.iter().map(|found| found.mechanism.as_str()).collect();
-            alarms.push(format!(
-                "seed {seed}: {:?} {names:?}, {} unexplained",
-                report.verdict, report.summary.unexplained
-            ));
+            let odd: Vec<&str> = report.unexplained.iter().map(|odd| odd.what.as_str()).collect();
+            alarms.push(format!("seed {seed}: {:?} {names:?}, unexplained {odd:?}", report.verdict));
         }
     }
     alarms

@@ -210,6 +210,20 @@ fn about(names: &Names, (volume, node): Pair, word: &str) -> String {
 
 fn controller_ends(scribe: &mut Scribe, before: &World, after: &World) {
     let (Some(was), Some(is)) = (&before.process, &after.process) else { return };
+    for pair in was.pairs() {
+        let busy = operations(was).iter().any(|(other, _)| other.0 == pair.0);
+        if was.held(pair).is_some() && is.held(pair).is_none() && !busy {
+            let names = scribe.names;
+            let text = format!(
+                "VerifyVolumesAreAttached determined volume \"{}\" (spec.Name: \"{}\") is no longer attached to node \"{}\", \
+                 therefore it was marked as detached.",
+                names.unique(pair.0),
+                names.volume(pair.0),
+                names.node(pair.1)
+            );
+            scribe.paper.klog(CONTROLLER, 'I', "operation_generator.go:224", &text);
+        }
+    }
     for (pair, detach) in operations(was) {
         if operations(is).contains(&(pair, detach)) && is.failed_at(pair) == was.failed_at(pair) {
             continue;
@@ -378,6 +392,10 @@ fn kubelet(scribe: &mut Scribe, before: &World, after: &World, node: NodeId) {
     let (Some(was), Some(is)) = (before.machines.get(&node), after.machines.get(&node)) else {
         return;
     };
+    if was.next_status != is.next_status {
+        let log = kubelet_log(scribe.names, node);
+        scribe.paper.klog(&log, 'I', "setters.go:86", "Using node IP: \"10.0.1.11\"");
+    }
     let in_use = |world: &World| world.board.nodes.get(&node).map(|object| object.in_use.clone());
     if in_use(before) != in_use(after) {
         let answer = node_object(scribe, after, node);
