@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fact::{Detail, Fact, Kind, Name};
+use crate::fact::{Detail, Fact, Kind, Name, PodDetail};
 
 pub use crate::model::{NodeId as Node, PodId as Pod, VolumeId as Volume};
 
@@ -258,10 +258,8 @@ impl Cast {
             let id = Pod(u32::try_from(self.pods.len()).unwrap_or(u32::MAX));
             let name = seen.name.clone().unwrap_or_else(|| uid.clone());
             let namespace = name.split_once('/').map_or("", |(namespace, _)| namespace);
-            let untold = seen.claims.is_empty() && seen.volumes.is_empty();
-            let asked = joins.asked_claims.get(&name).filter(|_| untold);
-            let claims = asked
-                .unwrap_or(&seen.claims)
+            let claims = joins
+                .claims_of(&name, seen)
                 .iter()
                 .filter_map(|claim| joins.claim_pv.get(&Name::from(format!("{namespace}/{claim}"))));
             let mut volumes: Vec<Volume> = claims.filter_map(|pv| self.by_pv.get(pv).copied()).collect();
@@ -289,8 +287,9 @@ struct Joins {
     pv_modes: BTreeMap<Name, Vec<Name>>,
     claim_pv: BTreeMap<Name, Name>,
     pods: BTreeMap<Name, PodSeen>,
-    /// Claims in create requests, by `namespace/name`: what a pod uses of which nothing else told before the end.
-    asked_claims: BTreeMap<Name, Vec<Name>>,
+    /// Claims by `namespace/name` of pods whose creation was told without the answer, so without a uid; `None` where two
+    /// creations under one name differ.
+    claims_by_name: BTreeMap<Name, Option<Vec<Name>>>,
 }
 
 #[derive(Debug, Default)]
@@ -345,15 +344,11 @@ impl Joins {
 
     fn learn_pod(&mut self, fact: &Fact) {
         let detail = match &fact.detail {
-            Detail::Pod(detail) => Some(detail),
+            Detail::Pod(detail) => Some(&**detail),
             _ => None,
         };
         let Some(uid) = fact.uid.as_ref().or_else(|| detail?.uid.as_ref()) else {
-            // A create request names its claims before the pod has a uid.
-            if let (Some(name), Some(detail)) = (&fact.pod, detail.filter(|detail| !detail.claims.is_empty())) {
-                let claims = detail.claims.iter().map(|(claim, _)| claim.clone());
-                self.asked_claims.insert(name.clone(), claims.collect());
-            }
+            self.learn_without_uid(fact, detail);
             return;
         };
         let seen = self.pods.entry(uid.clone()).or_default();
@@ -382,6 +377,28 @@ impl Joins {
             && !node.is_empty()
         {
             seen.node = Some(node.clone());
+        }
+    }
+
+    /// An audit event at level Request tells a new pod's claims and not its uid: they are kept by its name.
+    fn learn_without_uid(&mut self, fact: &Fact, detail: Option<&PodDetail>) {
+        let (Some(name), Some(detail)) = (&fact.pod, detail) else { return };
+        if detail.claims.is_empty() {
+            return;
+        }
+        let claims: Vec<Name> = detail.claims.iter().map(|(claim, _)| claim.clone()).collect();
+        let known = self.claims_by_name.entry(name.clone());
+        known
+            .and_modify(|known| *known = known.take().filter(|known| *known == claims))
+            .or_insert(Some(claims));
+    }
+
+    /// What the pod claims: as told with its uid, else as told with its name.
+    fn claims_of<'a>(&'a self, name: &Name, seen: &'a PodSeen) -> &'a [Name] {
+        let by_name = self.claims_by_name.get(name).and_then(Option::as_deref);
+        match by_name {
+            Some(claims) if seen.claims.is_empty() => claims,
+            _ => &seen.claims,
         }
     }
 
