@@ -20,7 +20,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 
@@ -29,7 +32,8 @@ impl Dice {
     }
 }
 
-/// Pods come, go and move at random; no party fails, and an exclusive volume is wanted by one pod at a time.
+/// Pods come, go and move at random, and no party fails. A pod that comes back under its name waits until the one before
+/// is gone (a StatefulSet's); one under a new name does not (a Deployment's), and so competes for an exclusive volume.
 fn run(seed: u64) -> Stage {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
     let release = RELEASES[dice.id(2) as usize];
@@ -37,12 +41,21 @@ fn run(seed: u64) -> Stage {
     let node_names: Vec<String> = (1..=nodes).map(|node| format!("node-{node}")).collect();
     let volume_names: Vec<(String, bool)> = (0..volumes).map(|id| (format!("d{id}"), dice.below(4) > 0)).collect();
     let mut stage = Stage::open(release, &node_names, &volume_names);
-    for _ in 0..2 + dice.below(5) {
+    let keeps_name: Vec<bool> = (0..volumes).map(|_| dice.below(2) == 0).collect();
+    let mut names: Vec<String> = (0..volumes).map(|volume| format!("web-{volume}")).collect();
+    for round in 0..2 + dice.below(5) {
         for volume in 0..volumes {
-            let name = format!("web-{volume}");
-            match stage.living(&name) {
-                Some(pod) if dice.below(2) == 0 => stage.delete_pod(pod, Span::secs(1)),
-                None if dice.below(3) > 0 => stage.pod(&name, NodeId(dice.id(nodes)), &[VolumeId(volume)]),
+            let name = &mut names[volume as usize];
+            match stage.living(name) {
+                Some(pod) if dice.below(2) == 0 => {
+                    stage.delete_pod(pod, Span::secs(1));
+                    if !keeps_name[volume as usize] {
+                        *name = format!("web-{volume}-{round}");
+                    }
+                }
+                None if dice.below(3) > 0 && !stage.is_taken(name) => {
+                    stage.pod(name, NodeId(dice.id(nodes)), &[VolumeId(volume)]);
+                }
                 _ => {}
             }
         }
@@ -64,9 +77,16 @@ fn alarms(seeds: std::ops::Range<u64>) -> Vec<String> {
         run(seed).bundle().save(&room).expect("a place to write");
         let report = analyze(std::slice::from_ref(&room), &Options::default()).expect("a bundle that reads");
         if report.verdict != Verdict::Clean || report.summary.unexplained > 0 {
-            let names: Vec<&str> = report.divergences.iter().map(|found| found.mechanism.as_str()).collect();
+            let names: Vec<&str> = report
+                .divergences
+                .iter()
+                .map(|found| found.mechanism.as_str())
+                .collect();
             let odd: Vec<&str> = report.unexplained.iter().map(|odd| odd.what.as_str()).collect();
-            alarms.push(format!("seed {seed}: {:?} {names:?}, unexplained {odd:?}", report.verdict));
+            alarms.push(format!(
+                "seed {seed}: {:?} {names:?}, unexplained {odd:?}",
+                report.verdict
+            ));
         }
     }
     alarms

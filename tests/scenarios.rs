@@ -19,7 +19,10 @@ fn told(report: &Report, expected: &[String]) -> Vec<String> {
         .map(|found| {
             let (severity, status) = (word(&found.severity), word(&found.status));
             let volume = short(&found.volume);
-            format!("diverged: {} of {volume} on {}, {severity}, {status}", found.mechanism, found.node)
+            format!(
+                "diverged: {} of {volume} on {}, {severity}, {status}",
+                found.mechanism, found.node
+            )
         })
         .collect();
     if report.verdict != Verdict::Diverged {
@@ -28,7 +31,12 @@ fn told(report: &Report, expected: &[String]) -> Vec<String> {
     let waits = report.waits.iter().map(|wait| {
         let row = serde_json::to_value(wait).unwrap_or_default();
         let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        format!("waits: {} of {} on {}", field("kind"), short(&field("volume")), field("node"))
+        format!(
+            "waits: {} of {} on {}",
+            field("kind"),
+            short(&field("volume")),
+            field("node")
+        )
     });
     told.extend(waits.filter(|wait| expected.contains(wait)));
     told.sort();
@@ -56,7 +64,10 @@ fn judge(path: &Path) -> Result<(), String> {
         Ok(())
     } else {
         let waits: Vec<String> = report.waits.iter().map(|wait| format!("{wait:?}")).collect();
-        Err(format!("expected {:#?}, got {told:#?}; {waits:#?}; {:#?}", scenario.verdict, report.unexplained))
+        Err(format!(
+            "expected {:#?}, got {told:#?}; {waits:#?}; {:#?}",
+            scenario.verdict, report.unexplained
+        ))
     }
 }
 

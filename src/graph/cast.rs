@@ -382,7 +382,9 @@ impl Joins {
 
     /// An audit event at level Request tells a new pod's claims and not its uid: they are kept by its name.
     fn learn_without_uid(&mut self, fact: &Fact, detail: Option<&PodDetail>) {
-        let (Some(name), Some(detail)) = (&fact.pod, detail) else { return };
+        let (Some(name), Some(detail)) = (&fact.pod, detail) else {
+            return;
+        };
         if detail.claims.is_empty() {
             return;
         }

@@ -100,7 +100,11 @@ impl Paper {
         self.requests += 1;
         let received = self.tick().to_string();
         let answered = self.tick().to_string();
-        let level = if request.answer.is_null() { "Request" } else { "RequestResponse" };
+        let level = if request.answer.is_null() {
+            "Request"
+        } else {
+            "RequestResponse"
+        };
         let mut event = json!({
             "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": level,
             "auditID": format!("7849a969-232b-4073-ba04-{:012x}", self.requests),

@@ -31,7 +31,9 @@ impl Scenario {
             if let Some(name) = line.strip_prefix("## ") {
                 section = name;
             } else if let Some(item) = line.strip_prefix("- ") {
-                scenario.item(section, item).ok_or_else(|| format!("not understood: {line}"))?;
+                scenario
+                    .item(section, item)
+                    .ok_or_else(|| format!("not understood: {line}"))?;
             }
         }
         scenario.verdict.sort();
@@ -55,7 +57,8 @@ impl Scenario {
                 let (at, act) = item.split_once(": ")?;
                 let seconds: f64 = at.strip_suffix('s')?.parse().ok()?;
                 let millis = Duration::try_from_secs_f64(seconds).ok()?.as_millis();
-                self.events.push((Span::millis(i64::try_from(millis).ok()?), act.to_owned()));
+                self.events
+                    .push((Span::millis(i64::try_from(millis).ok()?), act.to_owned()));
             }
             "Verdict" => self.verdict.push(item.to_owned()),
             _ => {}
@@ -68,7 +71,8 @@ impl Scenario {
         let mut stage = Stage::open(&self.release, &self.nodes, &self.volumes);
         for (at, act) in &self.events {
             stage.run_to(*at);
-            self.act(&mut stage, act).ok_or_else(|| format!("not understood: {act}"))?;
+            self.act(&mut stage, act)
+                .ok_or_else(|| format!("not understood, or not possible then: {act}"))?;
         }
         Ok(stage)
     }
@@ -81,7 +85,7 @@ impl Scenario {
         }
         let words: Vec<&str> = act.split_whitespace().collect();
         match words.as_slice() {
-            ["pod", name, "on", node, "with", volumes @ ..] => {
+            ["pod", name, "on", node, "with", volumes @ ..] if !stage.is_taken(name) => {
                 let volumes: Option<Vec<VolumeId>> = volumes.iter().map(|name| self.volume(name)).collect();
                 stage.pod(name, self.node(node)?, &volumes?);
             }

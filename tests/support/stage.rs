@@ -58,7 +58,8 @@ impl Stage {
     fn build(&mut self) {
         let banner = format!("Version: v{}", self.paper.release);
         let ids: Vec<NodeId> = (0..self.names.nodes.len()).map(|id| NodeId(id as u32)).collect();
-        self.paper.klog(ATTACHER, 'I', "main.go:114", "\"Version\" version=\"v4.4.0\"");
+        self.paper
+            .klog(ATTACHER, 'I', "main.go:114", "\"Version\" version=\"v4.4.0\"");
         for node in &ids {
             self.world.board.nodes.insert(*node, NodeObject::default());
             let log = watch::kubelet_log(&self.names, *node);
@@ -68,7 +69,12 @@ impl Stage {
             watch::node_created(&mut self.scribe(), *node);
         }
         for volume in (0..self.names.volumes.len()).map(|id| VolumeId(id as u32)) {
-            self.create("persistentvolumes", "", &self.names.volume(volume), volume_object(&self.names, volume));
+            self.create(
+                "persistentvolumes",
+                "",
+                &self.names.volume(volume),
+                volume_object(&self.names, volume),
+            );
             let claim = claim_object(&self.names, volume);
             self.create("persistentvolumeclaims", "app", &self.names.claim(volume), claim);
         }
@@ -141,7 +147,8 @@ impl Stage {
 
     /// The attacher is started anew.
     pub fn attacher_starts(&mut self) {
-        self.paper.klog(ATTACHER, 'I', "main.go:114", "\"Version\" version=\"v4.4.0\"");
+        self.paper
+            .klog(ATTACHER, 'I', "main.go:114", "\"Version\" version=\"v4.4.0\"");
         self.world.attacher_starts();
     }
 
@@ -170,8 +177,12 @@ impl Stage {
             answer: Value::Null,
         });
         let log = watch::kubelet_log(&self.names, node);
-        self.paper
-            .klog(&log, 'I', "kubelet.go:1888", &format!("SyncLoop (ADD, \"api\"): \"{name}_app({uid})\""));
+        self.paper.klog(
+            &log,
+            'I',
+            "kubelet.go:1888",
+            &format!("SyncLoop (ADD, \"api\"): \"{name}_app({uid})\""),
+        );
         let object = PodObject {
             node,
             volumes: volumes.to_vec(),
@@ -188,6 +199,12 @@ impl Stage {
         let mut live = self.world.board.pods.iter().filter(|(_, pod)| pod.deleting.is_none());
         live.find(|(id, _)| self.names.pods[id.index()].name == name)
             .map(|(id, _)| *id)
+    }
+
+    /// Whether a pod object of that name exists, be it on its way out.
+    pub fn is_taken(&self, name: &str) -> bool {
+        let mut ids = self.world.board.pods.keys();
+        ids.any(|id| self.names.pods[id.index()].name == name)
     }
 
     /// Somebody deletes a pod; its containers end after the grace.
@@ -212,7 +229,11 @@ impl Stage {
     /// From now on the driver answers so.
     pub fn driver_answers(&mut self, attach: bool, volume: VolumeId, node: NodeId, answer: Answer) {
         let driver = &mut self.world.driver;
-        let habits = if attach { &mut driver.publish } else { &mut driver.unpublish };
+        let habits = if attach {
+            &mut driver.publish
+        } else {
+            &mut driver.unpublish
+        };
         habits.insert((volume, node), answer);
     }
 

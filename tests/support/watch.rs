@@ -74,7 +74,14 @@ fn attacher(scribe: &mut Scribe, before: &World, after: &World) {
         ];
         for (_, status) in driver_said.into_iter().filter(|(said, _)| *said) {
             driver_call(scribe, *pair, object);
-            attachment_patch(scribe, *pair, "/status", json!({"status": status}), object, CSI_ATTACHER);
+            attachment_patch(
+                scribe,
+                *pair,
+                "/status",
+                json!({"status": status}),
+                object,
+                CSI_ATTACHER,
+            );
         }
     }
     for (pair, object) in &before.board.attachments {
@@ -84,7 +91,14 @@ fn attacher(scribe: &mut Scribe, before: &World, after: &World) {
                 ..object.clone()
             };
             driver_call(scribe, *pair, &gone);
-            attachment_patch(scribe, *pair, "", json!({"metadata": {"finalizers": null}}), &gone, CSI_ATTACHER);
+            attachment_patch(
+                scribe,
+                *pair,
+                "",
+                json!({"metadata": {"finalizers": null}}),
+                &gone,
+                CSI_ATTACHER,
+            );
         }
     }
 }
@@ -103,7 +117,11 @@ fn driver_call(scribe: &mut Scribe, pair: Pair, object: &Attachment) {
         scribe.names.handle(pair.0)
     );
     scribe.paper.klog(ATTACHER, 'I', "connection.go:264", &call);
-    let err = if failed { format!("\"{REFUSAL}\"") } else { "null".to_owned() };
+    let err = if failed {
+        format!("\"{REFUSAL}\"")
+    } else {
+        "null".to_owned()
+    };
     let answer = format!("\"GRPC response\" VolumeAttachment=\"{name}\" response=\"{{}}\" err={err}");
     scribe.paper.klog(ATTACHER, 'I', "connection.go:270", &answer);
 }
@@ -147,14 +165,7 @@ fn attachment_request<'a>(scribe: &mut Scribe, pair: Pair, sub: &str, object: &A
 }
 
 /// A patch of a `VolumeAttachment`, and the object as it is then.
-pub fn attachment_patch(
-    scribe: &mut Scribe,
-    pair: Pair,
-    sub: &str,
-    body: Value,
-    object: &Attachment,
-    client: Client,
-) {
+pub fn attachment_patch(scribe: &mut Scribe, pair: Pair, sub: &str, body: Value, object: &Attachment, client: Client) {
     let mut request = attachment_request(scribe, pair, sub, object);
     request.client = client;
     request.asked = body;
@@ -209,7 +220,9 @@ fn about(names: &Names, (volume, node): Pair, word: &str) -> String {
 }
 
 fn controller_ends(scribe: &mut Scribe, before: &World, after: &World) {
-    let (Some(was), Some(is)) = (&before.process, &after.process) else { return };
+    let (Some(was), Some(is)) = (&before.process, &after.process) else {
+        return;
+    };
     for pair in was.pairs() {
         let busy = operations(was).iter().any(|(other, _)| other.0 == pair.0);
         if was.held(pair).is_some() && is.held(pair).is_none() && !busy {
@@ -251,13 +264,19 @@ fn failed(scribe: &mut Scribe, pair: Pair, detach: bool, now: Time, retry: Optio
     let text = format!("{verb} failed {}: {REFUSAL}", about(scribe.names, pair, word));
     let exclusive = scribe.names.volumes[pair.0.index()].1;
     let node = if exclusive { "" } else { scribe.names.node(pair.1) };
-    let key = format!("{{volumeName:{} podName: nodeName:{node}}}", scribe.names.unique(pair.0));
+    let key = format!(
+        "{{volumeName:{} podName: nodeName:{node}}}",
+        scribe.names.unique(pair.0)
+    );
     let until = retry.map_or(now + Span::millis(500), |until| until - Span(1));
     backoff(scribe, CONTROLLER, &key, &text, now, until);
 }
 
 fn backoff(scribe: &mut Scribe, log: &str, key: &str, error: &str, now: Time, until: Time) {
-    let stamp = until.to_string().replace('T', " ").replace('Z', "000 +0000 UTC m=+60.000000000");
+    let stamp = until
+        .to_string()
+        .replace('T', " ")
+        .replace('Z', "000 +0000 UTC m=+60.000000000");
     let millis = (until - now).as_millis();
     let wait = match (millis / 60_000, millis % 60_000) {
         (0, rest) if rest < 1000 => format!("{rest}ms"),
@@ -297,10 +316,17 @@ fn report_patch(scribe: &mut Scribe, world: &World, node: NodeId, changed: bool)
     } else {
         json!({})
     };
+    let listed = world.board.nodes.get(&node).map(|object| object.attached.clone());
+    let listed: Vec<String> = listed
+        .unwrap_or_default()
+        .into_iter()
+        .map(|volume| format!("{{{} }}", scribe.names.unique(volume)))
+        .collect();
     let text = format!(
-        "Updating status {:?} for node {:?} succeeded. VolumesAttached: []",
+        "Updating status {:?} for node {:?} succeeded. VolumesAttached: [{}]",
         asked.to_string(),
-        scribe.names.node(node)
+        scribe.names.node(node),
+        listed.join(" ")
     );
     node_patch(scribe, node, MANAGER, asked, answer);
     scribe.paper.klog(CONTROLLER, 'I', "node_status_updater.go:106", &text);
@@ -348,9 +374,10 @@ fn node_at(names: &Names, world: &World, node: NodeId, version: u64) -> Value {
 /// The kubelet registered its node.
 pub fn node_created(scribe: &mut Scribe, node: NodeId) {
     let version = scribe.paper.next_version();
-    let empty = World::new(adtrace::model::profile::Profile::of(
-        adtrace::model::profile::Version::new(1, 20, 2),
-    ), Vec::new());
+    let empty = World::new(
+        adtrace::model::profile::Profile::of(adtrace::model::profile::Version::new(1, 20, 2)),
+        Vec::new(),
+    );
     let object = node_at(scribe.names, &empty, node, version);
     let name = scribe.names.node(node);
     let user = format!("system:node:{name}");
@@ -382,7 +409,12 @@ fn controller_begins(scribe: &mut Scribe, before: &World, after: &World) {
         };
         let text = format!("attacherDetacher.{verb} started {}", about(scribe.names, pair, word));
         scribe.paper.klog(CONTROLLER, 'I', line, &text);
-        if let Some(object) = after.board.attachments.get(&pair).filter(|object| detach && object.deleting) {
+        if let Some(object) = after
+            .board
+            .attachments
+            .get(&pair)
+            .filter(|object| detach && object.deleting)
+        {
             delete_attachment(scribe, pair, object, MANAGER);
         }
     }
@@ -394,7 +426,9 @@ fn kubelet(scribe: &mut Scribe, before: &World, after: &World, node: NodeId) {
     };
     if was.next_status != is.next_status {
         let log = kubelet_log(scribe.names, node);
-        scribe.paper.klog(&log, 'I', "setters.go:86", "Using node IP: \"10.0.1.11\"");
+        scribe
+            .paper
+            .klog(&log, 'I', "setters.go:86", "Using node IP: \"10.0.1.11\"");
     }
     let in_use = |world: &World| world.board.nodes.get(&node).map(|object| object.in_use.clone());
     if in_use(before) != in_use(after) {
@@ -421,7 +455,9 @@ fn moved(scribe: &mut Scribe, before: &World, after: &World, pair: Pair, (old, n
     let log = kubelet_log(scribe.names, pair.1);
     let user = before.board.pods.iter().chain(&after.board.pods);
     let mut user = user.filter(|(_, pod)| pod.node == pair.1 && pod.volumes.contains(&pair.0));
-    let Some(id) = user.next_back().map(|(id, _)| *id) else { return };
+    let Some(id) = user.next_back().map(|(id, _)| *id) else {
+        return;
+    };
     let (volume, unique, uid) = (scribe.names.volume(pair.0), scribe.names.unique(pair.0), Names::uid(id));
     let name = scribe.names.pods[id.index()].name.clone();
     let of = format!("for volume \"{volume}\" (UniqueName: \"{unique}\") pod \"{name}\" (UID: \"{uid}\") ");
@@ -430,11 +466,20 @@ fn moved(scribe: &mut Scribe, before: &World, after: &World, pair: Pair, (old, n
     match (old.stage, new.stage) {
         (Stage::Absent, Stage::Verified) => {
             say("reconciler.go:224", started);
-            say("operation_generator.go:1357", format!("Controller attach succeeded {of}device path: \"\""));
+            say(
+                "operation_generator.go:1357",
+                format!("Controller attach succeeded {of}device path: \"\""),
+            );
         }
         (Stage::Verified, Stage::Mounted) => {
-            say("reconciler.go:269", format!("operationExecutor.MountVolume started {of}"));
-            say("operation_generator.go:672", format!("MountVolume.SetUp succeeded {of}"));
+            say(
+                "reconciler.go:269",
+                format!("operationExecutor.MountVolume started {of}"),
+            );
+            say(
+                "operation_generator.go:672",
+                format!("MountVolume.SetUp succeeded {of}"),
+            );
         }
         (Stage::Mounted, Stage::Absent) => {
             let v0 = format!("(UniqueName: \"{unique}\") pod \"{uid}\" (UID: \"{uid}\") ");
@@ -442,12 +487,21 @@ fn moved(scribe: &mut Scribe, before: &World, after: &World, pair: Pair, (old, n
                 "reconciler.go:196",
                 format!("operationExecutor.UnmountVolume started for volume \"v0\" {v0}"),
             );
-            say("operation_generator.go:797", format!(
-                "UnmountVolume.TearDown succeeded for volume \"{unique}\" (OuterVolumeSpecName: \"v0\") pod \"{uid}\" \
+            say(
+                "operation_generator.go:797",
+                format!(
+                    "UnmountVolume.TearDown succeeded for volume \"{unique}\" (OuterVolumeSpecName: \"v0\") pod \"{uid}\" \
                  (UID: \"{uid}\"). InnerVolumeSpecName \"{volume}\". PluginName \"kubernetes.io/csi\", VolumeGidValue \"\""
-            ));
-            let node = format!("for volume \"{volume}\" (UniqueName: \"{unique}\") on node \"{}\" ", scribe.names.node(pair.1));
-            say("reconciler.go:312", format!("operationExecutor.UnmountDevice started {node}"));
+                ),
+            );
+            let node = format!(
+                "for volume \"{volume}\" (UniqueName: \"{unique}\") on node \"{}\" ",
+                scribe.names.node(pair.1)
+            );
+            say(
+                "reconciler.go:312",
+                format!("operationExecutor.UnmountDevice started {node}"),
+            );
             say("reconciler.go:319", format!("Volume detached {node}DevicePath \"\""));
         }
         (Stage::Absent, Stage::Absent) if new.backoff > old.backoff => {
@@ -531,9 +585,16 @@ pub fn pod_object(names: &Names, id: PodId, node: Option<NodeId>, deleting: Opti
 /// Dumps nodes, pods and `VolumeAttachment`s as the board has them.
 pub fn dump_board(paper: &mut Paper, names: &Names, world: &World) {
     let version = paper.next_version();
-    let nodes: Vec<Value> = world.board.nodes.keys().map(|id| node_at(names, world, *id, version)).collect();
+    let nodes: Vec<Value> = world
+        .board
+        .nodes
+        .keys()
+        .map(|id| node_at(names, world, *id, version))
+        .collect();
     let pods = world.board.pods.iter();
-    let pods: Vec<Value> = pods.map(|(id, pod)| pod_object(names, *id, Some(pod.node), pod.deleting)).collect();
+    let pods: Vec<Value> = pods
+        .map(|(id, pod)| pod_object(names, *id, Some(pod.node), pod.deleting))
+        .collect();
     let attachments = world.board.attachments.iter();
     let attachments: Vec<Value> = attachments
         .map(|(pair, object)| attachment_object(names, *pair, object, version, world.now))
