@@ -33,7 +33,7 @@ impl Dice {
 }
 
 /// Pods come, go and move at random, and no party fails. A pod that comes back under its name waits until the one before
-/// is gone (a StatefulSet's); one under a new name does not (a Deployment's), and so competes for an exclusive volume.
+/// is gone (that of a `StatefulSet`); one under a new name does not (that of a `Deployment`), and so competes for an exclusive volume.
 fn run(seed: u64) -> Stage {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
     let release = RELEASES[dice.id(2) as usize];

@@ -75,6 +75,10 @@ fn node_in_path(path: &str) -> Option<String> {
             return Some(node.to_owned());
         }
     }
+    // A collector's command line in a file's name is no node: journalctl_--no-pager_--unit_kubelet.
+    if stem.starts_with("journalctl") {
+        return None;
+    }
     stem.strip_suffix("-kubelet")
         .or_else(|| stem.strip_suffix("_kubelet"))
         .map(str::to_owned)

@@ -14,7 +14,9 @@ pub struct Stamped<'t> {
 pub fn year(files: &[File]) -> i64 {
     let audit = files.iter().find(|file| role(&file.path) == Role::Audit);
     let text = audit.map(File::text).unwrap_or_default();
-    let found = text.split_once("\"stageTimestamp\":\"").and_then(|(_, rest)| rest.get(..4)?.parse().ok());
+    let found = text
+        .split_once("\"stageTimestamp\":\"")
+        .and_then(|(_, rest)| rest.get(..4)?.parse().ok());
     found.unwrap_or(2026)
 }
 
@@ -30,7 +32,10 @@ pub fn stamped(text: &str, year: i64) -> Vec<Stamped<'_>> {
 
 /// When a line was written, if it tells.
 fn moment(line: &str, year: i64) -> Option<Time> {
-    if let Some((_, rest)) = line.split_once("\"stageTimestamp\":\"").filter(|_| line.starts_with('{')) {
+    if let Some((_, rest)) = line
+        .split_once("\"stageTimestamp\":\"")
+        .filter(|_| line.starts_with('{'))
+    {
         return Time::parse(rest.split('"').next()?);
     }
     header(line).and_then(|(month, day, clock)| Time::parse(&format!("{year:04}-{month}-{day}T{clock}Z")))
@@ -40,7 +45,10 @@ fn moment(line: &str, year: i64) -> Option<Time> {
 fn header(line: &str) -> Option<(&str, &str, &str)> {
     let digits = line.strip_prefix(['I', 'W', 'E', 'F'])?.get(..4)?;
     let clock = line.get(6..21).filter(|clock| clock.as_bytes()[2] == b':')?;
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| (&digits[..2], &digits[2..], clock))
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| (&digits[..2], &digits[2..], clock))
 }
 
 /// The line with its header's clock set differently.
@@ -49,7 +57,14 @@ pub fn with_header_moved(line: &str, year: i64, by: Span) -> String {
         return line.to_owned();
     };
     let new = (at + by).to_string();
-    format!("{}{}{} {}{}", &line[..1], &new[5..7], &new[8..10], &new[11..26], &line[21..])
+    format!(
+        "{}{}{} {}{}",
+        &line[..1],
+        &new[5..7],
+        &new[8..10],
+        &new[11..26],
+        &line[21..]
+    )
 }
 
 /// The line with the moment in `No retries permitted until` told by another clock, in another zone.
@@ -72,7 +87,9 @@ pub fn with_retry_moved(line: &str, by: Span, zone: &str) -> String {
 
 /// `Nov 25 02:12:42`
 pub fn syslog(at: Time) -> String {
-    const NAMES: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const NAMES: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let text = at.to_string();
     let month: usize = text[5..7].parse().expect("a month");
     let day: u32 = text[8..10].parse().expect("a day");

@@ -8,8 +8,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
- 
-
 pub mod clocks;
 pub mod lines;
 
@@ -126,7 +124,9 @@ pub fn role(path: &str) -> Role {
     };
     let host = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["nodes", node, ..] => (*node).to_owned(),
-        _ => stem.split_once("-cp-").map_or("cp-0".to_owned(), |(_, number)| format!("cp-{number}")),
+        _ => stem
+            .split_once("-cp-")
+            .map_or("cp-0".to_owned(), |(_, number)| format!("cp-{number}")),
     };
     let program = stem.split("-cp-").next().unwrap_or(stem);
     Role::Log(program.to_owned(), host, previous)
@@ -240,7 +240,11 @@ fn rotated(files: &[File]) -> Vec<File> {
         let named = pieces.into_iter().zip(&names[newest..]);
         named
             .map(|(piece, name)| {
-                let bytes = if name.ends_with(".gz") { gzip(piece.as_bytes()) } else { piece.into_bytes() };
+                let bytes = if name.strip_suffix(".gz").is_some() {
+                    gzip(piece.as_bytes())
+                } else {
+                    piece.into_bytes()
+                };
                 File::new(name, bytes)
             })
             .collect()
@@ -265,14 +269,20 @@ fn kind_export(files: &[File]) -> Vec<File> {
         let text = file.text();
         match role {
             Role::Log(program, host, _) if program == "kubelet" => {
-                let journal: String = stamped(&text, year).iter().map(|line| as_journal(line, program, host)).collect();
+                let journal: String = stamped(&text, year)
+                    .iter()
+                    .map(|line| as_journal(line, program, host))
+                    .collect();
                 vec![File::new(format!("{host}/kubelet.log"), journal)]
             }
             Role::Log(program, host, previous) => {
                 let log: String = stamped(&text, year).iter().map(as_cri).collect();
                 let number = u8::from(!previous);
                 let pod = format!("kube-system_{program}-{host}_7b2f44a1c0de");
-                let mut found = vec![File::new(format!("{host}/pods/{pod}/{program}/{number}.log"), log.clone())];
+                let mut found = vec![File::new(
+                    format!("{host}/pods/{pod}/{program}/{number}.log"),
+                    log.clone(),
+                )];
                 if !previous {
                     let name = format!("{program}-{host}_kube-system_{program}-4c1f0de77aa1.log");
                     found.push(File::new(format!("{host}/containers/{name}"), log));
@@ -285,7 +295,7 @@ fn kind_export(files: &[File]) -> Vec<File> {
     })
 }
 
-/// OpenShift's must-gather, packed: stamped container logs, compressed audit log, one YAML file for each object.
+/// must-gather of `OpenShift`, packed: stamped container logs, compressed audit log, one YAML file for each object.
 fn must_gather(files: &[File]) -> Vec<File> {
     let year = lines::year(files);
     let root = "must-gather.local.5551/quay-io-openshift-origin-must-gather-sha256-0a1b";
@@ -294,14 +304,23 @@ fn must_gather(files: &[File]) -> Vec<File> {
         let prefixed = |line: &Stamped<'_>| format!("{} {}\n", line.at, line.text);
         match role {
             Role::Log(program, host, _) if program == "kubelet" => {
-                let journal: String = stamped(&text, year).iter().map(|line| as_journal(line, program, host)).collect();
-                vec![File::new(format!("{root}/host_service_logs/nodes/{host}/kubelet_service.log"), journal)]
+                let journal: String = stamped(&text, year)
+                    .iter()
+                    .map(|line| as_journal(line, program, host))
+                    .collect();
+                vec![File::new(
+                    format!("{root}/host_service_logs/nodes/{host}/kubelet_service.log"),
+                    journal,
+                )]
             }
             Role::Log(program, host, previous) => {
                 let log: String = stamped(&text, year).iter().map(prefixed).collect();
                 let name = if *previous { "previous" } else { "current" };
                 let pod = format!("namespaces/openshift-{program}/pods/{program}-{host}");
-                vec![File::new(format!("{root}/{pod}/{program}/{program}/logs/{name}.log"), log)]
+                vec![File::new(
+                    format!("{root}/{pod}/{program}/{program}/logs/{name}.log"),
+                    log,
+                )]
             }
             Role::Audit => {
                 let path = format!("{root}/audit_logs/kube-apiserver/cp-0-audit.log.gz");
@@ -328,10 +347,17 @@ fn objects(file: &File, root: &str) -> Vec<File> {
         return vec![File::new(format!("{root}/namespaces/app/core/{kind}.yaml"), yaml)];
     }
     let one = |item: &serde_json::Value| {
-        let group = if matches!(kind, "nodes" | "persistentvolumes") { "core" } else { "storage.k8s.io" };
+        let group = if matches!(kind, "nodes" | "persistentvolumes") {
+            "core"
+        } else {
+            "storage.k8s.io"
+        };
         let name = item["metadata"]["name"].as_str().unwrap_or("unnamed");
         let yaml = serde_norway::to_string(item).expect("an object prints");
-        File::new(format!("{root}/cluster-scoped-resources/{group}/{kind}/{name}.yaml"), format!("---\n{yaml}"))
+        File::new(
+            format!("{root}/cluster-scoped-resources/{group}/{kind}/{name}.yaml"),
+            format!("---\n{yaml}"),
+        )
     };
     items.iter().map(one).collect()
 }
@@ -345,8 +371,10 @@ fn sosreport(files: &[File]) -> Vec<File> {
             let text = file.text();
             match role(&file.path) {
                 Role::Log(program, host, _) if program == "kubelet" => {
-                    let journal: String =
-                        stamped(&text, year).iter().map(|line| as_journal(line, &program, &host)).collect();
+                    let journal: String = stamped(&text, year)
+                        .iter()
+                        .map(|line| as_journal(line, &program, &host))
+                        .collect();
                     let path = "sos_commands/kubernetes/journalctl_--no-pager_--unit_kubelet";
                     (host, File::new(path, journal))
                 }
@@ -354,10 +382,19 @@ fn sosreport(files: &[File]) -> Vec<File> {
                     let log: String = stamped(&text, year).iter().map(as_cri).collect();
                     let number = u8::from(!previous);
                     let pod = format!("kube-system_{program}-{host}_7b2f44a1c0de");
-                    (host, File::new(format!("var/log/pods/{pod}/{program}/{number}.log"), log))
+                    (
+                        host,
+                        File::new(format!("var/log/pods/{pod}/{program}/{number}.log"), log),
+                    )
                 }
-                Role::Audit => ("cp-0".to_owned(), File::new("var/log/kube-apiserver/audit.log", file.bytes.clone())),
-                Role::Other => ("cp-0".to_owned(), File::new(format!("sos_commands/{}", file.path), file.bytes.clone())),
+                Role::Audit => (
+                    "cp-0".to_owned(),
+                    File::new("var/log/kube-apiserver/audit.log", file.bytes.clone()),
+                ),
+                Role::Other => (
+                    "cp-0".to_owned(),
+                    File::new(format!("sos_commands/{}", file.path), file.bytes.clone()),
+                ),
             }
         })
         .collect();
@@ -394,8 +431,9 @@ fn tar(files: &[File]) -> Vec<u8> {
         header.set_mode(0o644);
         // After the recordings, so that the year comes out right where nothing but this tells it.
         header.set_mtime(1_795_600_000);
-        archive.append_data(&mut header, &file.path, file.bytes.as_slice()).expect("memory takes all");
+        archive
+            .append_data(&mut header, &file.path, file.bytes.as_slice())
+            .expect("memory takes all");
     }
     archive.into_inner().expect("memory takes all")
 }
-

@@ -45,7 +45,7 @@ impl Scenario {
             "Cluster" => {
                 let words: Vec<&str> = item.split_whitespace().collect();
                 match words.as_slice() {
-                    ["kubernetes", release] => self.release = (*release).to_owned(),
+                    ["kubernetes", release] => (*release).clone_into(&mut self.release),
                     ["node", name] => self.nodes.push((*name).to_owned()),
                     ["volume", name, kind @ ("exclusive" | "shared")] => {
                         self.volumes.push(((*name).to_owned(), *kind == "exclusive"));

@@ -57,7 +57,7 @@ impl Stage {
 
     fn build(&mut self) {
         let banner = format!("Version: v{}", self.paper.release);
-        let ids: Vec<NodeId> = (0..self.names.nodes.len()).map(|id| NodeId(id as u32)).collect();
+        let ids: Vec<NodeId> = (0_u32..).take(self.names.nodes.len()).map(NodeId).collect();
         self.paper
             .klog(ATTACHER, 'I', "main.go:114", "\"Version\" version=\"v4.4.0\"");
         for node in &ids {
@@ -68,7 +68,7 @@ impl Stage {
                 .klog(&log, 'I', "volume_manager.go:271", "Starting Kubelet Volume Manager");
             watch::node_created(&mut self.scribe(), *node);
         }
-        for volume in (0..self.names.volumes.len()).map(|id| VolumeId(id as u32)) {
+        for volume in (0_u32..).take(self.names.volumes.len()).map(VolumeId) {
             self.create(
                 "persistentvolumes",
                 "",
@@ -278,7 +278,7 @@ impl Stage {
     /// The bundle as it stands now, with the objects dumped.
     pub fn bundle(&mut self) -> &Paper {
         self.paper.reach(self.world.now);
-        let volumes = || (0..self.names.volumes.len()).map(|id| VolumeId(id as u32));
+        let volumes = || (0_u32..).take(self.names.volumes.len()).map(VolumeId);
         let pvs: Vec<Value> = volumes().map(|id| volume_object(&self.names, id)).collect();
         let claims: Vec<Value> = volumes().map(|id| claim_object(&self.names, id)).collect();
         self.paper.dump("persistentvolumes", &pvs);
