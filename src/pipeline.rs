@@ -97,12 +97,17 @@ impl Case {
     /// Replays, diagnoses, reports.
     #[must_use]
     pub fn report(&self) -> Report {
-        let script = self.script();
         let (run, end) = self.replay();
-        let findings = diagnose::diagnose(&script, &run, &end);
+        self.report_of(&run, &end)
+    }
+
+    /// Diagnoses and reports a replay of this case.
+    #[must_use]
+    pub fn report_of(&self, run: &Run, end: &World) -> Report {
+        let findings = diagnose::diagnose(&self.script(), run, end);
         let coverage = coverage::of(&self.reading, &self.cast, &self.lives);
         let release = self.release.version.to_string();
-        let teller = self.teller(&run, &release);
+        let teller = self.teller(run, &release);
         let mut report = Report::new(self.profile());
         report.divergences = teller.divergences(&findings);
         report.waits = teller.waits(&findings);
@@ -115,7 +120,7 @@ impl Case {
         };
         let (from, to) = self.lives.window;
         report.window = (to > Time(0)).then_some(Window { from, to });
-        report.summary = self.summary(&run);
+        report.summary = self.summary(run);
         report.inputs = self.inputs();
         report
     }

@@ -29,13 +29,12 @@ fn told(report: &Report, expected: &[String]) -> Vec<String> {
         told.push(word(&report.verdict));
     }
     let waits = report.waits.iter().map(|wait| {
-        let row = serde_json::to_value(wait).unwrap_or_default();
-        let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let (volume, node) = (wait.volume.as_deref(), wait.node.as_deref());
         format!(
             "waits: {} of {} on {}",
-            field("kind"),
-            short(&field("volume")),
-            field("node")
+            word(&wait.kind),
+            short(volume.unwrap_or_default()),
+            node.unwrap_or_default()
         )
     });
     told.extend(waits.filter(|wait| expected.contains(wait)));

@@ -11,8 +11,8 @@ use crate::diagnose::tell::states;
 use crate::graph::cast::{Node, Volume};
 use crate::pipeline::Case;
 use crate::replay::{Cell, Replay, Run, StepId};
-use crate::report::text::{Sources, clean, count, day, millis, pad, short_actor, short_volume};
-use crate::report::{AttachmentState, ControllerState, Mounted, States, Step};
+use crate::report::text::{Sources, clean, count, day, millis, pad, short_actor, short_volume, yes_no};
+use crate::report::{States, Step};
 use crate::time::Time;
 
 /// What `adtrace state` prints.
@@ -134,33 +134,14 @@ fn since(step: &Step, sources: &Sources<'_>) -> String {
 
 /// A row of states as words.
 fn values(states: States) -> [&'static str; 7] {
-    let yes_no = |value: Option<bool>| value.map_or("?", |yes| if yes { "yes" } else { "no" });
-    let controller = match states.controller {
-        ControllerState::Attached => "attached",
-        ControllerState::Uncertain => "uncertain",
-        ControllerState::Detached => "detached",
-        ControllerState::Unknown => "?",
-    };
-    let attachment = match states.attachment {
-        AttachmentState::None => "none",
-        AttachmentState::Requested => "requested",
-        AttachmentState::Attached => "attached",
-        AttachmentState::Detaching => "detaching",
-        AttachmentState::Unknown => "?",
-    };
-    let mounted = match states.mounted {
-        Mounted::Yes => "yes",
-        Mounted::No => "no",
-        Mounted::Unknown => "?",
-    };
     [
         yes_no(states.desired),
-        controller,
+        states.controller.word(),
         yes_no(states.to_report),
         yes_no(states.reported),
-        attachment,
+        states.attachment.word(),
         yes_no(states.in_use),
-        mounted,
+        states.mounted.word(),
     ]
 }
 

@@ -13,6 +13,7 @@ use crate::graph::cast::{Cast, Node, Volume};
 use crate::model::profile::Version;
 use crate::pipeline::{Case, Options};
 use crate::record::Zone;
+use crate::replay::lives::window;
 use crate::time::Time;
 use crate::trace::Cut;
 
@@ -118,6 +119,29 @@ impl About {
 /// A moment with its full date.
 pub fn moment(text: &str) -> Result<Time, String> {
     Time::parse(text).ok_or_else(|| "give a full moment like 2026-11-23T10:00:00Z".to_owned())
+}
+
+/// A moment as given: a full stamp, or a time of the recording's first day.
+pub fn moment_of(reading: &Reading, given: &str) -> Result<Time, CliError> {
+    let of_day = || time_of_day(window(reading).0, given);
+    let at = Time::parse(given).or_else(of_day);
+    at.ok_or_else(|| CliError::NoSuchTime {
+        given: given.to_owned(),
+    })
+}
+
+/// A time of the day that begins before `from`; one that had passed by then is the next day's.
+fn time_of_day(from: Time, given: &str) -> Option<Time> {
+    const DAY: i64 = 86_400_000_000;
+    let midnight = from.0 - from.0.rem_euclid(DAY);
+    let time: jiff::civil::Time = given.trim_end_matches('Z').parse().ok()?;
+    let since = time.duration_since(jiff::civil::Time::midnight());
+    let at = Time(midnight + i64::try_from(since.as_micros()).ok()?);
+    Some(if at.0 < from.0 - 1_000_000 {
+        Time(at.0 + DAY)
+    } else {
+        at
+    })
 }
 
 fn zone(text: &str) -> Result<Zone, String> {

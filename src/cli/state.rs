@@ -4,11 +4,9 @@ use clap::Args;
 
 use super::error::CliError;
 use super::output::{Output, TextOrJson};
-use super::reading::{About, CaseInput};
+use super::reading::{About, CaseInput, moment_of};
 use crate::ask::StateAnswer;
-use crate::pipeline::Case;
 use crate::report::text::Sources;
-use crate::time::Time;
 
 /// Show the states at a moment, side by side, each with its line or marked as inferred
 #[derive(Debug, Args)]
@@ -30,7 +28,7 @@ impl State {
         let case = self.input.case(output)?;
         let (volume, node) = self.about.meant(&case.cast)?;
         let at = match &self.at {
-            Some(given) => moment(&case, given).ok_or_else(|| CliError::NoSuchTime { given: given.clone() })?,
+            Some(given) => moment_of(&case.reading, given)?,
             None => case.lives.window.1,
         };
         let answer = StateAnswer::of(&case, at, volume, node);
@@ -40,23 +38,4 @@ impl State {
         }
         Ok(0)
     }
-}
-
-/// A moment as given: a full stamp, or a time of the recording's first day at which or after which it begins.
-pub fn moment(case: &Case, given: &str) -> Option<Time> {
-    const DAY: i64 = 86_400_000_000;
-    if let Some(at) = Time::parse(given) {
-        return Some(at);
-    }
-    let from = case.lives.window.0;
-    let midnight = from.0 - from.0.rem_euclid(DAY);
-    let time: jiff::civil::Time = given.trim_end_matches('Z').parse().ok()?;
-    let since = time.duration_since(jiff::civil::Time::midnight());
-    let at = Time(midnight + i64::try_from(since.as_micros()).ok()?);
-    // A recording over midnight: a time before its begin is one of the next day.
-    Some(if at.0 < from.0 - 1_000_000 {
-        Time(at.0 + DAY)
-    } else {
-        at
-    })
 }

@@ -4,14 +4,15 @@ use clap::{Args, ValueEnum};
 
 use super::error::CliError;
 use super::output::{Output, TextOrJson};
-use super::reading::{About, Input};
-use super::state::moment;
+use super::reading::{About, Input, moment_of};
 use crate::graph::cast::{Node, Volume};
 use crate::model::profile::Version;
 use crate::model::world::World;
+use crate::model::world::driver::Answer;
 use crate::pipeline::{Case, Options};
+use crate::replay::Run;
 use crate::trace::Cut;
-use crate::whatif::{self, Act, DriverSays, Plain};
+use crate::whatif::{self, Act, Plain};
 
 /// Say what an act would do: heal, nothing, or harm, after how long, and why
 #[derive(Debug, Args)]
@@ -62,14 +63,14 @@ impl WhatIf {
         let acts = self.acts()?;
         let case = self.case(output)?;
         let progress = output.progress("replaying");
-        let (_, world) = case.replay();
-        let (volume, node) = self.pair(&case, &world)?;
-        let says = self.driver.map_or(DriverSays::AsLastSeen, |says| match says {
-            Says::Ok => DriverSays::Ok,
-            Says::Fails => DriverSays::Fails,
-            Says::Hangs => DriverSays::Hangs,
+        let (run, world) = case.replay();
+        let pair = self.pair(&case, &run, &world)?;
+        let says = self.driver.map(|says| match says {
+            Says::Ok => Answer::Done,
+            Says::Fails => Answer::Refused,
+            Says::Hangs => Answer::Hangs,
         });
-        let answer = whatif::ask(&case, &world, volume, node, &acts, says);
+        let answer = whatif::ask(&case, &world, pair, &acts, says);
         drop(progress);
         match self.format {
             TextOrJson::Text => whatif::text::write(&answer, output.writer())?,
@@ -100,32 +101,24 @@ impl WhatIf {
 
     /// The case up to the moment of the act.
     fn case(&self, output: &Output) -> Result<Case, CliError> {
-        let mut options = Options {
-            read: self.input.options(),
-            ..Options::default()
-        };
         let reading = self.input.read(output)?;
-        let Some(given) = &self.at else {
-            return Ok(Case::of(reading, &options));
+        let until = self.at.as_ref().map(|given| moment_of(&reading, given)).transpose()?;
+        let options = Options {
+            read: self.input.options(),
+            kubernetes: None,
+            cut: Cut { since: None, until },
         };
-        // A time of day needs the recording's first day, which the whole reading tells.
-        let whole = Case::of(reading, &options);
-        let at = moment(&whole, given).ok_or_else(|| CliError::NoSuchTime { given: given.clone() })?;
-        options.cut = Cut {
-            since: None,
-            until: Some(at),
-        };
-        Ok(Case::of(whole.reading, &options))
+        Ok(Case::of(reading, &options))
     }
 
     /// What the acts are about: as asked, else the first open divergence, else the first pair that disagrees.
-    fn pair(&self, case: &Case, world: &World) -> Result<(Volume, Node), CliError> {
+    fn pair(&self, case: &Case, run: &Run, world: &World) -> Result<(Volume, Node), CliError> {
         let (volume, node) = self.about.meant(&case.cast)?;
         if let (Some(volume), Some(node)) = (volume, node) {
             return Ok((volume, node));
         }
         let fits = |pair: &(Volume, Node)| volume.is_none_or(|v| v == pair.0) && node.is_none_or(|n| n == pair.1);
-        let report = case.report();
+        let report = case.report_of(run, world);
         let mut named = report
             .divergences
             .iter()

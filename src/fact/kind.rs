@@ -303,6 +303,23 @@ kinds! {
     OtherRelevant => "other_relevant",
 }
 
+impl Kind {
+    /// Whether it is an object as a dump has it: it tells what was at the end, and has no time of its own.
+    #[must_use]
+    pub const fn is_dump(self) -> bool {
+        matches!(
+            self,
+            Kind::NodeSeen
+                | Kind::PodSeen
+                | Kind::VaSeen
+                | Kind::PvSeen
+                | Kind::PvcSeen
+                | Kind::CsinodeSeen
+                | Kind::CsidriverSeen
+        )
+    }
+}
+
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())

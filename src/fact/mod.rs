@@ -3,10 +3,11 @@
 //! In: [`crate::record::Record`]s. Out: [`Fact`]s, each with its provenance (source, line, telling text). All of
 //! Kubernetes' message texts live in one table here; whoever adds a release adds rows. A fact knows no other fact.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::time::Time;
 
@@ -42,14 +43,28 @@ pub struct Reading {
     pub facts: Vec<Fact>,
 }
 
+/// What a file can be taken for.
+pub type Format = &'static str;
+
+/// All formats.
+const FORMATS: [Format; 7] = ["klog", "audit", "objects", "events", "version", "text", "unknown"];
+
+/// A format by its name; one of another version is unknown here.
+fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Format, D::Error> {
+    let name = <Cow<'de, str>>::deserialize(deserializer)?;
+    Ok(FORMATS.into_iter().find(|format| *format == name).unwrap_or("unknown"))
+}
+
 /// One input stream and how it was understood.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Source {
     /// Path as given, archive members as `bundle.tar.zst!member`.
     pub path: String,
     /// What the file was taken for: `klog`, `audit`, `objects`, `events`, `version`, `text`, `unknown`.
-    pub format: &'static str,
+    #[serde(deserialize_with = "format")]
+    pub format: Format,
     /// Who writes here, where that is known (`kube-controller-manager`, `kubelet/node-1`, …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<Party>,
     /// Why it was taken for that, one short clause.
     pub because: String,
@@ -64,14 +79,18 @@ pub struct Source {
     /// Lines that look relevant and were not understood.
     pub not_understood: u64,
     /// The first lines that were not understood: line number and text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub puzzling: Vec<(u32, String)>,
     /// Spans in which this source wrote lines, gaps of up to 15 s closed: evidence that its writer lived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alive: Vec<(Time, Time)>,
     /// Whether year or zone had to be assumed, and what was assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<String>,
     /// Zone that the written times were read in, `UTC` or an offset.
     pub zone: String,
     /// Anything the reader of the report should know: truncated gzip, over-long lines, skipped links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, Kind, Party, Reading, Source, SourceId};
+use super::{Fact, Reading, Source, SourceId};
 use crate::time::Time;
 
 /// The form's name and number; a change that older versions cannot read raises it.
@@ -74,99 +74,46 @@ struct Header {
 /// One line: a source, or a fact of the source last named.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line {
-    Source(Box<SourceLine>),
-    Fact(Box<FactLine>),
-}
-
-#[derive(Serialize, Deserialize)]
-struct SourceLine {
-    path: String,
-    format: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    party: Option<Party>,
-    because: String,
-    bytes: u64,
-    lines: u64,
-    used: u64,
-    irrelevant: u64,
-    not_understood: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    puzzling: Vec<(u32, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    alive: Vec<(Time, Time)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    assumed: Option<String>,
-    zone: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
+enum Line<S, F> {
+    Source(S),
+    Fact(FactLine<F>),
 }
 
 /// A fact as it stands in a trace. A dumped object has no time of its own: it counts at the end of what was recorded,
 /// wherever that is once several traces are read together.
 #[derive(Serialize, Deserialize)]
-struct FactLine {
+struct FactLine<F> {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     untimed: bool,
     #[serde(flatten)]
-    fact: Fact,
+    fact: F,
 }
-
-/// Kinds of dumped objects.
-fn is_dump(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::NodeSeen
-            | Kind::PodSeen
-            | Kind::VaSeen
-            | Kind::PvSeen
-            | Kind::PvcSeen
-            | Kind::CsinodeSeen
-            | Kind::CsidriverSeen
-    )
-}
-
-/// Formats that sources have.
-const FORMATS: &[&str] = &["klog", "audit", "objects", "events", "version", "text", "unknown"];
 
 /// Writes a trace.
 ///
 /// # Errors
 /// What writing fails with.
 pub fn write(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = |value: &dyn erased::Json| -> io::Result<()> {
-        value.to(out)?;
-        out.write_all(b"\n")
-    };
-    line(&Header {
-        schema: FORM.to_owned(),
-    })?;
+    put(
+        out,
+        &Header {
+            schema: FORM.to_owned(),
+        },
+    )?;
     let mut facts = reading.facts.iter().peekable();
     for (id, source) in (0_u32..).map(SourceId).zip(&reading.sources) {
-        line(&Line::Source(Box::new(SourceLine::of(source))))?;
+        put(out, &Line::<_, &Fact>::Source(source))?;
         while let Some(fact) = facts.next_if(|fact| fact.source == id) {
-            line(&Line::Fact(Box::new(FactLine {
-                untimed: is_dump(fact.kind),
-                fact: fact.clone(),
-            })))?;
+            let untimed = fact.kind.is_dump();
+            put(out, &Line::<&Source, _>::Fact(FactLine { untimed, fact }))?;
         }
     }
     Ok(())
 }
 
-mod erased {
-    use std::io::{self, Write};
-
-    /// A value that goes out as JSON.
-    pub trait Json {
-        fn to(&self, out: &mut dyn Write) -> io::Result<()>;
-    }
-
-    impl<T: serde::Serialize> Json for T {
-        fn to(&self, out: &mut dyn Write) -> io::Result<()> {
-            Ok(serde_json::to_writer(out, self)?)
-        }
-    }
+fn put(out: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
 }
 
 /// Reads a trace; dumped objects come back with [`Time::MAX`].
@@ -193,8 +140,8 @@ pub fn read(bytes: &mut dyn BufRead) -> Result<Reading, TraceError> {
             }
             continue;
         }
-        match serde_json::from_str(&text).map_err(broken)? {
-            Line::Source(source) => reading.sources.push(source.source()),
+        match serde_json::from_str::<Line<Box<Source>, Box<Fact>>>(&text).map_err(broken)? {
+            Line::Source(source) => reading.sources.push(*source),
             Line::Fact(line) => {
                 let last = reading
                     .sources
@@ -205,7 +152,7 @@ pub fn read(bytes: &mut dyn BufRead) -> Result<Reading, TraceError> {
                     line: number,
                     why: "a fact before any source".to_owned(),
                 })?;
-                let mut fact = line.fact;
+                let mut fact = *line.fact;
                 fact.source = SourceId(source);
                 if line.untimed {
                     fact.at = Time::MAX;
@@ -215,45 +162,4 @@ pub fn read(bytes: &mut dyn BufRead) -> Result<Reading, TraceError> {
         }
     }
     Ok(reading)
-}
-
-impl SourceLine {
-    fn of(source: &Source) -> SourceLine {
-        SourceLine {
-            path: source.path.clone(),
-            format: source.format.to_owned(),
-            party: source.party.clone(),
-            because: source.because.clone(),
-            bytes: source.bytes,
-            lines: source.lines,
-            used: source.used,
-            irrelevant: source.irrelevant,
-            not_understood: source.not_understood,
-            puzzling: source.puzzling.clone(),
-            alive: source.alive.clone(),
-            assumed: source.assumed.clone(),
-            zone: source.zone.clone(),
-            notes: source.notes.clone(),
-        }
-    }
-
-    fn source(self) -> Source {
-        let format = FORMATS.iter().find(|format| **format == self.format);
-        Source {
-            path: self.path,
-            format: format.copied().unwrap_or("unknown"),
-            party: self.party,
-            because: self.because,
-            bytes: self.bytes,
-            lines: self.lines,
-            used: self.used,
-            irrelevant: self.irrelevant,
-            not_understood: self.not_understood,
-            puzzling: self.puzzling,
-            alive: self.alive,
-            assumed: self.assumed,
-            zone: self.zone,
-            notes: self.notes,
-        }
-    }
 }

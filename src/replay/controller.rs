@@ -34,7 +34,7 @@ impl Replay<'_> {
             (Kind::SyncVolumeLost, Some(cell)) => self.sync_lost(id, cell),
             (Kind::SyncStarted, _) => {
                 if let Some(process) = self.world.process.as_mut() {
-                    process.note_check(fact.at);
+                    process.controller.note_check(fact.at);
                 }
             }
             (Kind::SyncNilSpec, _) => self.sync_nil_spec(id, fact),

@@ -81,7 +81,9 @@ impl Lives {
     }
 }
 
-fn window(reading: &Reading) -> (Time, Time) {
+/// First and last moment that any log or audit line tells of.
+#[must_use]
+pub fn window(reading: &Reading) -> (Time, Time) {
     let mut window = (Time::MAX, Time::MIN);
     let spans = reading.sources.iter().flat_map(|source| source.alive.iter());
     let times = reading

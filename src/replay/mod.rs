@@ -225,7 +225,7 @@ impl<'a> Replay<'a> {
 
     fn take(&mut self, id: FactId, fact: &Fact) {
         self.run.considered += 1;
-        if fact.call.is_some() || is_dump(fact) {
+        if fact.call.is_some() || fact.kind.is_dump() {
             self.object(id, fact);
             return;
         }
@@ -322,18 +322,4 @@ impl<'a> Replay<'a> {
     fn cells_on(&self, node: Node) -> Vec<Cell> {
         self.world.pairs().into_iter().filter(|(_, on)| *on == node).collect()
     }
-}
-
-fn is_dump(fact: &Fact) -> bool {
-    use crate::fact::Kind;
-    matches!(
-        fact.kind,
-        Kind::NodeSeen
-            | Kind::PodSeen
-            | Kind::VaSeen
-            | Kind::PvSeen
-            | Kind::PvcSeen
-            | Kind::CsinodeSeen
-            | Kind::CsidriverSeen
-    )
 }

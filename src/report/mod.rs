@@ -404,6 +404,19 @@ pub enum ControllerState {
     Unknown,
 }
 
+impl ControllerState {
+    /// The word for people; `?` where nothing tells.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            ControllerState::Attached => "attached",
+            ControllerState::Uncertain => "uncertain",
+            ControllerState::Detached => "detached",
+            ControllerState::Unknown => "?",
+        }
+    }
+}
+
 /// The state of a `VolumeAttachment`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -421,6 +434,20 @@ pub enum AttachmentState {
     Unknown,
 }
 
+impl AttachmentState {
+    /// The word for people; `?` where nothing tells.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            AttachmentState::None => "none",
+            AttachmentState::Requested => "requested",
+            AttachmentState::Attached => "attached",
+            AttachmentState::Detaching => "detaching",
+            AttachmentState::Unknown => "?",
+        }
+    }
+}
+
 /// Whether the volume is mounted on the node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -432,6 +459,18 @@ pub enum Mounted {
     /// Nothing tells.
     #[default]
     Unknown,
+}
+
+impl Mounted {
+    /// The word for people; `?` where nothing tells.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Mounted::Yes => "yes",
+            Mounted::No => "no",
+            Mounted::Unknown => "?",
+        }
+    }
 }
 
 /// Another story that was weighed.

@@ -51,7 +51,8 @@ impl Cut {
         if stays(fact.kind) {
             return true;
         }
-        if changes(fact.kind) {
+        // What is left of the dumps tells of the moment they were made.
+        if fact.kind.is_dump() {
             return self.until.is_none();
         }
         if let Some(repeat) = &mut fact.repeat
@@ -89,11 +90,6 @@ fn stays(kind: Kind) -> bool {
         kind,
         Kind::PvSeen | Kind::PvcSeen | Kind::CsidriverSeen | Kind::CsinodeSeen | Kind::ReleaseSeen
     )
-}
-
-/// Dumped objects that tell of the moment they were dumped.
-fn changes(kind: Kind) -> bool {
-    matches!(kind, Kind::NodeSeen | Kind::PodSeen | Kind::VaSeen)
 }
 
 fn last_moment(reading: &Reading) -> Option<Time> {

@@ -16,17 +16,17 @@ use crate::time::{Span, Time};
 /// How long a fork is watched: the force-detach timer, the longest back-off of the attacher, and the checks after them.
 pub const BOUND: Span = Span::secs(1200);
 /// Until a new kube-controller-manager leads and has filled its informers.
-const CONTROLLER_STARTS: Span = Span::secs(7);
+pub const CONTROLLER_STARTS: Span = Span::secs(7);
 /// Until a new external-attacher works.
-const ATTACHER_STARTS: Span = Span::secs(3);
+pub const ATTACHER_STARTS: Span = Span::secs(3);
 /// Until a new kubelet process works, or has registered its node again.
-const KUBELET_STARTS: Span = Span::secs(2);
+pub const KUBELET_STARTS: Span = Span::secs(2);
 /// Until the owner of a deleted pod has made another and the scheduler has bound it.
 const POD_RETURNS: Span = Span::millis(30);
 /// Until the containers of a deleted pod have ended, if they obey.
-const POD_ENDS: Span = Span::secs(2);
+pub const POD_ENDS: Span = Span::secs(2);
 /// Half the period in which pod garbage collection looks for pods on tainted nodes.
-const POD_GC: Span = Span::secs(10);
+pub const POD_GC: Span = Span::secs(10);
 /// A pass of the controller and its patch: until another volume's attach is under way and reported.
 const OTHER_ATTACH: Span = Span::millis(300);
 /// How often the proposed check on node updates gets one.
@@ -48,11 +48,20 @@ enum Move {
 }
 
 /// A pod whose successor comes when it is gone.
+#[derive(Clone)]
 struct Successor {
     after: PodId,
     pod: PodObject,
     /// Whether a person makes it, who waits until the volume is detached here.
     patient: bool,
+}
+
+impl Successor {
+    /// Whether it is on its way by now.
+    fn comes(&self, world: &World, pair: Pair) -> bool {
+        let detached = !world.board.attachments.contains_key(&pair) && world.held(pair).is_none();
+        !world.board.pods.contains_key(&self.after) && (detached || !self.patient)
+    }
 }
 
 /// Who makes the successors of deleted pods.
@@ -65,10 +74,12 @@ pub enum Owner {
 }
 
 /// A world in which somebody acts.
+#[derive(Clone)]
 pub struct Fork {
     /// The world as it stands.
     pub world: World,
-    pair: Pair,
+    /// The pair that the act is about.
+    pub pair: Pair,
     start: Time,
     plan: Vec<(Time, Move)>,
     successors: Vec<Successor>,
@@ -95,34 +106,41 @@ pub struct Seen {
 pub type Impossible = &'static str;
 
 impl Fork {
-    /// Begins an act on a pair; `world` holds its volume only.
-    pub fn act(world: World, pair: Pair, owner: Owner, act: Act) -> Result<Fork, Impossible> {
-        let start = world.now;
-        let mut fork = Fork {
+    /// A fork in which nothing has been done yet; `world` holds the pair's volume only.
+    #[must_use]
+    pub fn new(world: World, pair: Pair, owner: Owner) -> Fork {
+        let seen = Seen {
+            last: Some(world.cell(pair)),
+            ..Seen::default()
+        };
+        Fork {
+            start: world.now,
             world,
             pair,
-            start,
             plan: Vec::new(),
             successors: Vec::new(),
             made: 0,
             owner,
-            seen: Seen::default(),
-        };
-        fork.seen.last = Some(fork.world.cell(pair));
-        match act {
-            Act::Plain(plain) => fork.plain(plain)?,
-            Act::Upgrade(version) => {
-                fork.world.profile = Profile::of(version);
-                fork.world.controller_stops();
-                fork.later(CONTROLLER_STARTS, Move::ControllerStarts);
-            }
-            Act::With(Trait::CheckBeforeYouAct) => fork.later(Span::ZERO, Move::Check),
-            Act::With(Trait::OneLockPerVolume) => fork.switch(Behaviour::MultiAttachKeyPerNode, false),
-            Act::Without(Trait::CheckBeforeYouAct | Trait::OneLockPerVolume) => {}
-            Act::With(Trait::Known(behaviour)) => fork.switch(behaviour, true),
-            Act::Without(Trait::Known(behaviour)) => fork.switch(behaviour, false),
+            seen,
         }
-        Ok(fork)
+    }
+
+    /// Somebody acts.
+    pub fn act(&mut self, act: Act) -> Result<(), Impossible> {
+        match act {
+            Act::Plain(plain) => self.plain(plain)?,
+            Act::Upgrade(version) => {
+                self.world.profile = Profile::of(version);
+                self.world.controller_stops();
+                self.later(CONTROLLER_STARTS, Move::ControllerStarts);
+            }
+            Act::With(Trait::CheckBeforeYouAct) => self.later(Span::ZERO, Move::Check),
+            Act::With(Trait::OneLockPerVolume) => self.switch(Behaviour::MultiAttachKeyPerNode, false),
+            Act::Without(Trait::CheckBeforeYouAct | Trait::OneLockPerVolume) => {}
+            Act::With(Trait::Known(behaviour)) => self.switch(behaviour, true),
+            Act::Without(Trait::Known(behaviour)) => self.switch(behaviour, false),
+        }
+        Ok(())
     }
 
     fn later(&mut self, after: Span, what: Move) {
@@ -242,8 +260,8 @@ impl Fork {
         if node.is_none() && !waits {
             return Err("no other node that is ready is known");
         }
+        let mounted = self.world.is_mounted(self.pair);
         for id in pods {
-            let mounted = self.world.is_mounted(self.pair);
             let Some(pod) = self.world.board.pods.get_mut(&id) else {
                 continue;
             };
@@ -274,31 +292,24 @@ impl Fork {
     }
 
     /// Runs on until everything agrees and nothing is still to come, or to the bound.
-    pub fn run(&mut self) -> &Seen {
+    pub fn run(&mut self) -> Seen {
         let end = self.start + BOUND;
         self.look();
         while self.seen.settled.is_none() && self.world.now < end {
             self.succeed();
             self.plan.sort_by_key(|(at, _)| *at);
             let next = self.plan.first().map_or(end, |(at, _)| (*at).min(end));
-            let waiting: Vec<(PodId, bool)> = self
-                .successors
-                .iter()
-                .map(|successor| (successor.after, successor.patient))
-                .collect();
             let (pair, start) = (self.pair, self.start);
-            let to_come = !self.plan.is_empty() || !waiting.is_empty();
-            let seen = &mut self.seen;
+            let (successors, seen) = (&self.successors, &mut self.seen);
+            let to_come = !self.plan.is_empty() || !successors.is_empty();
             self.world.run(next, &mut |world| {
                 seen.look(world, pair, start, to_come);
-                let detached = !world.board.attachments.contains_key(&pair) && world.held(pair).is_none();
-                let comes = |pod: &(PodId, bool)| !world.board.pods.contains_key(&pod.0) && (detached || !pod.1);
-                seen.settled.is_some() || waiting.iter().any(comes)
+                seen.settled.is_some() || successors.iter().any(|successor| successor.comes(world, pair))
             });
             self.due();
             self.look();
         }
-        &self.seen
+        self.seen.clone()
     }
 
     fn look(&mut self) {
@@ -309,11 +320,9 @@ impl Fork {
     /// Successors of pods that are gone are on their way.
     fn succeed(&mut self) {
         let now = self.world.now;
-        let board = &self.world.board;
-        let detached = !board.attachments.contains_key(&self.pair) && self.world.held(self.pair).is_none();
-        let gone =
-            |successor: &Successor| !board.pods.contains_key(&successor.after) && (detached || !successor.patient);
-        let (come, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.successors).into_iter().partition(gone);
+        let (come, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.successors)
+            .into_iter()
+            .partition(|successor| successor.comes(&self.world, self.pair));
         self.successors = stay;
         let come = come
             .into_iter()

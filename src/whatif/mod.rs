@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use crate::fact::{Fact, Kind};
 use crate::graph::cast::{Node, Volume};
-use crate::model::world::World;
-use crate::model::world::driver;
+use crate::model::world::board::Pair;
+use crate::model::world::{World, driver};
 use crate::pipeline::Case;
 use crate::report::Outcome;
 use crate::time::{Span, Time};
@@ -26,20 +26,6 @@ use fork::{Fork, Owner, Seen};
 pub const SCHEMA: &str = "adtrace.whatif/1";
 /// An act that settles no sooner than that before waiting would has no effect.
 const SOONER: Span = Span::secs(1);
-
-/// How the driver answers after the fork.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DriverSays {
-    /// As it last did.
-    #[default]
-    AsLastSeen,
-    /// Every call works.
-    Ok,
-    /// Every call is refused.
-    Fails,
-    /// No call is answered in time.
-    Hangs,
-}
 
 /// What the acts would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,31 +61,25 @@ pub struct Row {
     pub because: String,
 }
 
-/// Tries acts on a pair at the end of a case's evidence.
+/// Tries acts on a pair at the end of a case's evidence. The driver answers every call as `says`, else as it last did.
 #[must_use]
-pub fn ask(case: &Case, world: &World, volume: Volume, node: Node, acts: &[Act], says: DriverSays) -> Answer {
+pub fn ask(case: &Case, world: &World, (volume, node): Pair, acts: &[Act], says: Option<driver::Answer>) -> Answer {
     let mut world = world.only(volume);
     bury_the_dead(case, &mut world);
     let now = world.now;
     if let Some(process) = world.process.as_mut() {
         process.controller.keep_pace(now);
     }
-    match says {
-        DriverSays::AsLastSeen => {}
-        DriverSays::Ok => fork::set_driver(&mut world, driver::Answer::Done),
-        DriverSays::Fails => fork::set_driver(&mut world, driver::Answer::Refused),
-        DriverSays::Hangs => fork::set_driver(&mut world, driver::Answer::Hangs),
+    if let Some(answer) = says {
+        fork::set_driver(&mut world, answer);
     }
     let pair = (volume, node);
-    let owner = owner(case, volume);
-    let before = Before::of(&world, pair);
-    let rows = acts
-        .iter()
-        .map(|act| row(&world, pair, (owner, *act), &before, says))
-        .collect();
+    let untouched = Fork::new(world, pair, owner(case, volume));
+    let before = Before::of(&untouched);
+    let rows = acts.iter().map(|act| row(&untouched, *act, &before, says)).collect();
     Answer {
         schema: SCHEMA,
-        at: world.now,
+        at: untouched.world.now,
         volume: case.cast.info(volume).name.to_string(),
         node: case.cast.node_name(node).to_string(),
         rows,
@@ -147,60 +127,50 @@ fn owner(case: &Case, volume: Volume) -> Owner {
     }
 }
 
-/// What there is to compare an act with.
+/// What there is to compare an act with: how it stands, and what comes of it if nobody acts.
 struct Before {
     settled: bool,
-    seen: Seen,
-    wait: Option<Time>,
+    orphan: bool,
+    left_alone: Seen,
 }
 
 impl Before {
-    fn of(world: &World, pair: (Volume, Node)) -> Before {
-        let settled = fork::agree(world) && fork::served(world);
-        let Ok(mut fork) = Fork::act(world.clone(), pair, Owner::Controller, Act::Plain(Plain::Wait)) else {
-            return Before {
-                settled,
-                seen: Seen::default(),
-                wait: None,
-            };
-        };
-        let seen = fork.run().clone();
+    fn of(untouched: &Fork) -> Before {
+        let world = &untouched.world;
         Before {
-            settled,
-            wait: seen.settled,
-            seen,
+            settled: fork::agree(world) && fork::served(world),
+            orphan: reason::leaves_orphan(world),
+            left_alone: untouched.clone().run(),
         }
     }
 }
 
-fn row(world: &World, pair: (Volume, Node), (owner, act): (Owner, Act), before: &Before, says: DriverSays) -> Row {
-    let assumptions = reason::assumptions(world, pair, act, says);
+fn row(untouched: &Fork, act: Act, before: &Before, says: Option<driver::Answer>) -> Row {
+    let start = untouched.world.now;
     let mut row = Row {
         action: act.to_string(),
         outcome: Outcome::Unknown,
         agree_after_ms: None,
         runs_after_ms: None,
-        assumptions,
+        assumptions: reason::assumptions(&untouched.world, untouched.pair, act, says),
         breaks: Vec::new(),
         because: String::new(),
     };
-    let mut fork = match Fork::act(world.clone(), pair, owner, act) {
-        Ok(fork) => fork,
-        Err(why) => {
-            row.because = format!("It cannot be tried: {why}.");
-            return row;
-        }
-    };
-    let seen = fork.run().clone();
-    let after = |at: Time| u64::try_from((at - world.now).as_millis()).unwrap_or(0);
-    let orphan = !before.settled && reason::leaves_orphan(&fork.world) && !reason::leaves_orphan(world);
+    let mut fork = untouched.clone();
+    if let Err(why) = fork.act(act) {
+        row.because = format!("It cannot be tried: {why}.");
+        return row;
+    }
+    let seen = fork.run();
+    let after = |at: Time| u64::try_from((at - start).as_millis()).unwrap_or(0);
+    let orphan = !before.settled && !before.orphan && reason::leaves_orphan(&fork.world);
     let worse = before.settled && seen.settled.is_none();
-    row.breaks = seen.breaks.difference(&before.seen.breaks).copied().collect();
+    row.breaks = seen.breaks.difference(&before.left_alone.breaks).copied().collect();
     if orphan && !row.breaks.contains(&"S2") {
         row.breaks.push("S2");
     }
     let by_hand = act == Act::Plain(Plain::MountByHand);
-    let sooner = match (act, before.wait, seen.settled) {
+    let sooner = match (act, before.left_alone.settled, seen.settled) {
         (Act::Plain(Plain::Wait), _, _) | (_, None, _) => true,
         (_, Some(wait), Some(settled)) => settled + SOONER < wait,
         _ => false,
@@ -216,6 +186,6 @@ fn row(world: &World, pair: (Volume, Node), (owner, act): (Owner, Act), before: 
         row.agree_after_ms = seen.agree.filter(|_| seen.settled.is_some()).map(after);
         row.runs_after_ms = seen.settled.map(after);
     }
-    row.because = reason::because(&fork.world, pair, &row, &seen, before.settled, by_hand);
+    row.because = reason::because(&fork.world, fork.pair, &row, &seen, before.settled, by_hand);
     row
 }

@@ -2,32 +2,31 @@
 //!
 //! In: the world before and after an act, and what the fork showed. Out: sentences.
 
+use super::Row;
 use super::act::{Act, Plain};
-use super::fork::Seen;
-use super::{DriverSays, Row};
+use super::fork::{ATTACHER_STARTS, CONTROLLER_STARTS, KUBELET_STARTS, POD_ENDS, POD_GC, Seen};
 use crate::diagnose::outlook::{self, Broken};
 use crate::graph::cast::{Node, Volume};
 use crate::model::world::driver::Answer;
 use crate::model::world::{CellState, Held, Va, World};
 use crate::report::Outcome;
+use crate::time::Span;
 
 /// What an act takes for granted.
-pub fn assumptions(world: &World, pair: (Volume, Node), act: Act, says: DriverSays) -> Vec<String> {
+pub fn assumptions(world: &World, pair: (Volume, Node), act: Act, says: Option<Answer>) -> Vec<String> {
     let mut all = vec![
         match (act, says) {
-            (Act::Plain(Plain::DriverRecovers), _) | (_, DriverSays::Ok) => {
+            (Act::Plain(Plain::DriverRecovers), _) | (_, Some(Answer::Done)) => {
                 "the driver answers every call with success"
             }
-            (_, DriverSays::Fails) => "the driver refuses every call",
-            (_, DriverSays::Hangs) => "the driver answers no call in time",
-            (_, DriverSays::AsLastSeen) => last_seen(world, pair),
+            (_, Some(Answer::Refused | Answer::HeldElsewhere)) => "the driver refuses every call",
+            (_, Some(Answer::Hangs)) => "the driver answers no call in time",
+            (_, None) => last_seen(world, pair),
         }
         .to_owned(),
     ];
     all.push("nobody does anything else, and the API server answers".to_owned());
-    if let Some(of) = of_act(act) {
-        all.push(of.to_owned());
-    }
+    all.extend(of_act(act));
     let node = world.board.nodes.get(&pair.1);
     if node.is_some_and(|object| !object.ready) {
         let alive = world.machines.get(&pair.1).is_some_and(|machine| machine.alive);
@@ -49,21 +48,37 @@ fn last_seen(world: &World, pair: (Volume, Node)) -> &'static str {
     }
 }
 
-fn of_act(act: Act) -> Option<&'static str> {
+fn of_act(act: Act) -> Option<String> {
+    let seconds = |span: Span| span.as_millis() / 1000;
     let of = match act {
-        Act::Upgrade(_) => "a kube-controller-manager of that release leads 7 s later; kubelets are upgraded too",
-        Act::With(_) | Act::Without(_) => "the behaviour is switched in the running process, which keeps its state",
+        Act::Upgrade(_) => format!(
+            "a kube-controller-manager of that release leads {} s later; kubelets are upgraded too",
+            seconds(CONTROLLER_STARTS)
+        ),
+        Act::With(_) | Act::Without(_) => {
+            "the behaviour is switched in the running process, which keeps its state".to_owned()
+        }
         Act::Plain(plain) => match plain {
-            Plain::RestartController => "the new process leads after 7 s",
-            Plain::RestartAttacher => "the new process works after 3 s",
-            Plain::RestartKubelet => "the new process works after 2 s",
-            Plain::DeleteNode => "the kubelet registers its node again after 2 s",
-            Plain::DeletePodSameNode | Plain::DeletePodOtherNode | Plain::SpreadPods => {
-                "containers end within 2 s, and a successor is bound as soon as the pod is gone, or, where a person makes the pods, once the volume is detached"
+            Plain::RestartController => format!("the new process leads after {} s", seconds(CONTROLLER_STARTS)),
+            Plain::RestartAttacher => format!("the new process works after {} s", seconds(ATTACHER_STARTS)),
+            Plain::RestartKubelet => format!("the new process works after {} s", seconds(KUBELET_STARTS)),
+            Plain::DeleteNode => format!(
+                "the kubelet registers its node again after {} s",
+                seconds(KUBELET_STARTS)
+            ),
+            Plain::DeletePodSameNode | Plain::DeletePodOtherNode | Plain::SpreadPods => format!(
+                "containers end within {} s, and a successor is bound as soon as the pod is gone, or, where a person \
+                 makes the pods, once the volume is detached",
+                seconds(POD_ENDS)
+            ),
+            Plain::ForceDeletePod => {
+                "a successor is bound at once, to another node if this one is not ready".to_owned()
             }
-            Plain::ForceDeletePod => "a successor is bound at once, to another node if this one is not ready",
-            Plain::OutOfServiceTaint => "pods that are being deleted on the node are collected after 10 s",
-            Plain::OtherVolumeOnNode => "the other volume is attached without trouble",
+            Plain::OutOfServiceTaint => format!(
+                "pods that are being deleted on the node are collected after {} s",
+                seconds(POD_GC)
+            ),
+            Plain::OtherVolumeOnNode => "the other volume is attached without trouble".to_owned(),
             _ => return None,
         },
     };

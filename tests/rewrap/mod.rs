@@ -167,6 +167,20 @@ fn as_journal(line: &Stamped<'_>, program: &str, host: &str) -> String {
     format!("{} {host} {program}[92]: {}\n", lines::syslog(line.at), line.text)
 }
 
+/// A log as the journal has it.
+fn journal(file: &File, year: i64, program: &str, host: &str) -> String {
+    let text = file.text();
+    let lines = stamped(&text, year);
+    lines.iter().map(|line| as_journal(line, program, host)).collect()
+}
+
+/// A container's log as the node keeps it: path below the folder of all pods' logs, and text.
+fn pod_log(file: &File, year: i64, program: &str, host: &str, previous: bool) -> (String, String) {
+    let number = u8::from(!previous);
+    let path = format!("kube-system_{program}-{host}_7b2f44a1c0de/{program}/{number}.log");
+    (path, stamped(&file.text(), year).iter().map(as_cri).collect())
+}
+
 fn cri(files: &[File]) -> Vec<File> {
     wrapped(files, true, |line, _, _| as_cri(line))
 }
@@ -222,13 +236,11 @@ fn rotated(files: &[File]) -> Vec<File> {
             Role::Other => return vec![file.clone()],
             Role::Audit => {
                 let stem = file.path.trim_end_matches(".log");
-                ["2026-11-25T02-13-15.977", "2026-11-25T02-14-15.123"]
-                    .map(|stamp| format!("{stem}-{stamp}.log.gz"))
-                    .into_iter()
-                    .chain([file.path.clone()])
-                    .collect::<Vec<_>>()
-                    .try_into()
-                    .expect("three names")
+                [
+                    format!("{stem}-2026-11-25T02-13-15.977.log.gz"),
+                    format!("{stem}-2026-11-25T02-14-15.123.log.gz"),
+                    file.path.clone(),
+                ]
             }
             Role::Log(..) => [
                 format!("{}.2.gz", file.path),
@@ -255,8 +267,7 @@ fn rotated(files: &[File]) -> Vec<File> {
 fn twice(files: &[File]) -> Vec<File> {
     let journal = wrapped(files, false, as_journal);
     let copies = each(&journal, |file, role| match role {
-        Role::Log(..) => vec![File::new(format!("second/{}", file.path), file.bytes.clone())],
-        Role::Audit => vec![File::new(format!("second/{}", file.path), file.bytes.clone())],
+        Role::Log(..) | Role::Audit => vec![File::new(format!("second/{}", file.path), file.bytes.clone())],
         Role::Other => Vec::new(),
     });
     files.iter().cloned().chain(copies).collect()
@@ -265,33 +276,22 @@ fn twice(files: &[File]) -> Vec<File> {
 /// `kind export logs`: a folder for each node; containers' logs as CRI, twice, the kubelet's from the journal.
 fn kind_export(files: &[File]) -> Vec<File> {
     let year = lines::year(files);
-    each(files, |file, role| {
-        let text = file.text();
-        match role {
-            Role::Log(program, host, _) if program == "kubelet" => {
-                let journal: String = stamped(&text, year)
-                    .iter()
-                    .map(|line| as_journal(line, program, host))
-                    .collect();
-                vec![File::new(format!("{host}/kubelet.log"), journal)]
-            }
-            Role::Log(program, host, previous) => {
-                let log: String = stamped(&text, year).iter().map(as_cri).collect();
-                let number = u8::from(!previous);
-                let pod = format!("kube-system_{program}-{host}_7b2f44a1c0de");
-                let mut found = vec![File::new(
-                    format!("{host}/pods/{pod}/{program}/{number}.log"),
-                    log.clone(),
-                )];
-                if !previous {
-                    let name = format!("{program}-{host}_kube-system_{program}-4c1f0de77aa1.log");
-                    found.push(File::new(format!("{host}/containers/{name}"), log));
-                }
-                found
-            }
-            Role::Audit => vec![File::new("cp-0/kube-apiserver-audit.log", file.bytes.clone())],
-            Role::Other => vec![file.clone()],
+    each(files, |file, role| match role {
+        Role::Log(program, host, _) if program == "kubelet" => {
+            let log = journal(file, year, program, host);
+            vec![File::new(format!("{host}/kubelet.log"), log)]
         }
+        Role::Log(program, host, previous) => {
+            let (path, log) = pod_log(file, year, program, host, *previous);
+            let mut found = vec![File::new(format!("{host}/pods/{path}"), log.clone())];
+            if !previous {
+                let name = format!("{program}-{host}_kube-system_{program}-4c1f0de77aa1.log");
+                found.push(File::new(format!("{host}/containers/{name}"), log));
+            }
+            found
+        }
+        Role::Audit => vec![File::new("cp-0/kube-apiserver-audit.log", file.bytes.clone())],
+        Role::Other => vec![file.clone()],
     })
 }
 
@@ -300,21 +300,14 @@ fn must_gather(files: &[File]) -> Vec<File> {
     let year = lines::year(files);
     let root = "must-gather.local.5551/quay-io-openshift-origin-must-gather-sha256-0a1b";
     let inside = each(files, |file, role| {
-        let text = file.text();
         let prefixed = |line: &Stamped<'_>| format!("{} {}\n", line.at, line.text);
         match role {
-            Role::Log(program, host, _) if program == "kubelet" => {
-                let journal: String = stamped(&text, year)
-                    .iter()
-                    .map(|line| as_journal(line, program, host))
-                    .collect();
-                vec![File::new(
-                    format!("{root}/host_service_logs/nodes/{host}/kubelet_service.log"),
-                    journal,
-                )]
-            }
+            Role::Log(program, host, _) if program == "kubelet" => vec![File::new(
+                format!("{root}/host_service_logs/nodes/{host}/kubelet_service.log"),
+                journal(file, year, program, host),
+            )],
             Role::Log(program, host, previous) => {
-                let log: String = stamped(&text, year).iter().map(prefixed).collect();
+                let log: String = stamped(&file.text(), year).iter().map(prefixed).collect();
                 let name = if *previous { "previous" } else { "current" };
                 let pod = format!("namespaces/openshift-{program}/pods/{program}-{host}");
                 vec![File::new(
@@ -367,35 +360,24 @@ fn sosreport(files: &[File]) -> Vec<File> {
     let year = lines::year(files);
     let placed: Vec<(String, File)> = files
         .iter()
-        .map(|file| {
-            let text = file.text();
-            match role(&file.path) {
-                Role::Log(program, host, _) if program == "kubelet" => {
-                    let journal: String = stamped(&text, year)
-                        .iter()
-                        .map(|line| as_journal(line, &program, &host))
-                        .collect();
-                    let path = "sos_commands/kubernetes/journalctl_--no-pager_--unit_kubelet";
-                    (host, File::new(path, journal))
-                }
-                Role::Log(program, host, previous) => {
-                    let log: String = stamped(&text, year).iter().map(as_cri).collect();
-                    let number = u8::from(!previous);
-                    let pod = format!("kube-system_{program}-{host}_7b2f44a1c0de");
-                    (
-                        host,
-                        File::new(format!("var/log/pods/{pod}/{program}/{number}.log"), log),
-                    )
-                }
-                Role::Audit => (
-                    "cp-0".to_owned(),
-                    File::new("var/log/kube-apiserver/audit.log", file.bytes.clone()),
-                ),
-                Role::Other => (
-                    "cp-0".to_owned(),
-                    File::new(format!("sos_commands/{}", file.path), file.bytes.clone()),
-                ),
+        .map(|file| match role(&file.path) {
+            Role::Log(program, host, _) if program == "kubelet" => {
+                let path = "sos_commands/kubernetes/journalctl_--no-pager_--unit_kubelet";
+                let log = journal(file, year, &program, &host);
+                (host, File::new(path, log))
             }
+            Role::Log(program, host, previous) => {
+                let (path, log) = pod_log(file, year, &program, &host, previous);
+                (host, File::new(format!("var/log/pods/{path}"), log))
+            }
+            Role::Audit => (
+                "cp-0".to_owned(),
+                File::new("var/log/kube-apiserver/audit.log", file.bytes.clone()),
+            ),
+            Role::Other => (
+                "cp-0".to_owned(),
+                File::new(format!("sos_commands/{}", file.path), file.bytes.clone()),
+            ),
         })
         .collect();
     let mut hosts: Vec<&String> = placed.iter().map(|(host, _)| host).collect();

@@ -5,7 +5,7 @@
 
 use adtrace::model::pending::OpName;
 use adtrace::model::world::World;
-use adtrace::model::world::board::{Attachment, Pair};
+use adtrace::model::world::board::{Attachment, NodeObject, Pair};
 use adtrace::model::world::node::{Held, Stage};
 use adtrace::model::world::process::Process;
 use adtrace::model::{NodeId, PodId, VolumeId};
@@ -354,12 +354,12 @@ fn node_patch(scribe: &mut Scribe, node: NodeId, client: Client, asked: Value, a
 
 fn node_object(scribe: &mut Scribe, world: &World, node: NodeId) -> Value {
     let version = scribe.paper.next_version();
-    node_at(scribe.names, world, node, version)
+    let object = world.board.nodes.get(&node).cloned().unwrap_or_default();
+    node_at(scribe.names, node, &object, version)
 }
 
-fn node_at(names: &Names, world: &World, node: NodeId, version: u64) -> Value {
+fn node_at(names: &Names, node: NodeId, object: &NodeObject, version: u64) -> Value {
     let name = names.node(node);
-    let object = world.board.nodes.get(&node).cloned().unwrap_or_default();
     let attached = object.attached.iter().map(|volume| names.unique(*volume));
     let attached: Vec<Value> = attached.map(|name| json!({"name": name, "devicePath": ""})).collect();
     let in_use: Vec<String> = object.in_use.iter().map(|volume| names.unique(*volume)).collect();
@@ -374,11 +374,7 @@ fn node_at(names: &Names, world: &World, node: NodeId, version: u64) -> Value {
 /// The kubelet registered its node.
 pub fn node_created(scribe: &mut Scribe, node: NodeId) {
     let version = scribe.paper.next_version();
-    let empty = World::new(
-        adtrace::model::profile::Profile::of(adtrace::model::profile::Version::new(1, 20, 2)),
-        Vec::new(),
-    );
-    let object = node_at(scribe.names, &empty, node, version);
+    let object = node_at(scribe.names, node, &NodeObject::default(), version);
     let name = scribe.names.node(node);
     let user = format!("system:node:{name}");
     scribe.paper.audit(&Request {
@@ -588,8 +584,8 @@ pub fn dump_board(paper: &mut Paper, names: &Names, world: &World) {
     let nodes: Vec<Value> = world
         .board
         .nodes
-        .keys()
-        .map(|id| node_at(names, world, *id, version))
+        .iter()
+        .map(|(id, object)| node_at(names, *id, object, version))
         .collect();
     let pods = world.board.pods.iter();
     let pods: Vec<Value> = pods

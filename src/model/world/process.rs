@@ -93,11 +93,6 @@ impl Process {
         }
     }
 
-    /// A once-a-minute check was seen.
-    pub fn note_check(&mut self, at: Time) {
-        self.controller.note_check(at);
-    }
-
     /// The process behaves by another profile from now on, and keeps its state.
     pub fn behave(&mut self, profile: Profile) {
         self.profile = profile;

@@ -9,7 +9,7 @@ use super::ink::{Ink, Tone, edges};
 use super::{LABEL, lasted};
 use crate::report::remedy;
 use crate::report::text::{
-    Sources, and, clean, columns, count, cut, day, limit, millis, pad, seconds, short_actor, short_volume, wrap,
+    Sources, and, clean, columns, count, cut, day, limit, millis, pad, seconds, short_actor, short_volume, wrap, yes_no,
 };
 use crate::report::{
     AttachmentState, Confidence, ControllerState, Divergence, Mounted, Outcome, Report, Severity, States, Status, Step,
@@ -247,15 +247,11 @@ fn table(ink: Ink, divergence: &Divergence) -> Vec<String> {
 
 /// The cells of a row of states, what is wrong in capitals.
 fn cells(s: States) -> [&'static str; 6] {
-    let yes_no = |value: Option<bool>| value.map_or("?", |v| if v { "yes" } else { "no" });
     let held = s.controller == ControllerState::Attached;
     let gone = s.controller == ControllerState::Detached;
     let controller = match s.controller {
-        ControllerState::Attached => "attached",
-        ControllerState::Uncertain => "uncertain",
         ControllerState::Detached if s.mounted == Mounted::Yes => "DETACHED",
-        ControllerState::Detached => "detached",
-        ControllerState::Unknown => "?",
+        state => state.word(),
     };
     let reported = match (s.reported, s.to_report) {
         (Some(false), Some(true)) => "due",
@@ -265,23 +261,21 @@ fn cells(s: States) -> [&'static str; 6] {
     };
     let attachment = match s.attachment {
         AttachmentState::None if s.mounted == Mounted::Yes => "NONE",
-        AttachmentState::None => "none",
-        AttachmentState::Requested => "requested",
-        AttachmentState::Attached => "attached",
-        AttachmentState::Detaching => "detaching",
-        AttachmentState::Unknown => "?",
+        state => state.word(),
     };
     let in_use = if s.in_use == Some(false) && s.mounted == Mounted::Yes {
         "NO"
     } else {
         yes_no(s.in_use)
     };
-    let mounted = match s.mounted {
-        Mounted::Yes => "yes",
-        Mounted::No => "no",
-        Mounted::Unknown => "?",
-    };
-    [yes_no(s.desired), controller, reported, attachment, in_use, mounted]
+    [
+        yes_no(s.desired),
+        controller,
+        reported,
+        attachment,
+        in_use,
+        s.mounted.word(),
+    ]
 }
 
 /// What helps, what doesn't, what does harm; one row each, only where something is known.
