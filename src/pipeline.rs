@@ -1,13 +1,13 @@
 //! The whole way: from paths to a report.
 //!
 //! In: paths and options. Out: a [`Report`]. The rooms are called in the order of the data; nothing is decided here but
-//! which release's behaviours are replayed, and the verdict that the findings amount to.
+//! the verdict that the findings amount to.
 
 use std::path::PathBuf;
 
 use crate::diagnose::tell::Teller;
 use crate::diagnose::{self, coverage};
-use crate::fact::{self, Fact, FactError, Kind, Party, ReadOptions, Reading};
+use crate::fact::{self, FactError, ReadOptions, Reading};
 use crate::graph::cast::Cast;
 use crate::model::profile::{Profile, Version};
 use crate::model::world::World;
@@ -15,6 +15,10 @@ use crate::replay::{Lives, Replay, Run, Script};
 use crate::report::{self, Clock, Input, Report, Summary, Verdict, Window};
 use crate::time::Time;
 use crate::trace::Cut;
+
+pub mod release;
+
+pub use release::Release;
 
 /// What a caller may set.
 #[derive(Clone, Debug, Default)]
@@ -42,17 +46,6 @@ pub struct Case {
     pub release: Release,
 }
 
-/// A release and where it was taken from.
-#[derive(Clone, Debug)]
-pub struct Release {
-    /// The release.
-    pub version: Version,
-    /// Where it was told.
-    pub because: String,
-    /// Whether nothing told it.
-    pub assumed: bool,
-}
-
 impl Case {
     /// Reads the paths and prepares the replay.
     pub fn open(paths: &[PathBuf], options: &Options) -> Result<Case, FactError> {
@@ -66,7 +59,7 @@ impl Case {
         let order = crate::clock::settle(&reading);
         let cast = Cast::of(&reading.facts);
         let lives = Lives::of(&reading, &cast);
-        let release = release(&reading, options.kubernetes);
+        let release = release::of(&reading, options.kubernetes);
         Case {
             reading,
             order,
@@ -186,86 +179,4 @@ impl Case {
 /// Analyses paths: the main job.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, FactError> {
     Ok(Case::open(paths, options)?.report())
-}
-
-/// What a fact tells of the release.
-type Tells = fn(&Fact) -> Option<Version>;
-
-/// The release whose behaviours apply: as asked, as the controller's start line, its requests or a version file say.
-fn release(reading: &Reading, asked: Option<Version>) -> Release {
-    if let Some(version) = asked {
-        return Release {
-            version,
-            because: "--kubernetes-version".to_owned(),
-            assumed: false,
-        };
-    }
-    let tells: [(Tells, &str); 4] = [
-        (
-            |fact| {
-                (fact.kind == Kind::ProcessVersion && fact.party == Party::Controller)
-                    .then(|| version(fact.version.as_deref()))
-                    .flatten()
-            },
-            "start line",
-        ),
-        (
-            |fact| {
-                fact.call
-                    .as_ref()
-                    .filter(|_| fact.party == Party::Controller)
-                    .and_then(|call| agent(&call.agent))
-            },
-            "userAgent",
-        ),
-        (
-            |fact| {
-                (fact.kind == Kind::ReleaseSeen)
-                    .then(|| version(fact.version.as_deref()))
-                    .flatten()
-            },
-            "version file",
-        ),
-        (
-            |fact| {
-                (fact.kind == Kind::ProcessVersion)
-                    .then(|| version(fact.version.as_deref()))
-                    .flatten()
-            },
-            "start line",
-        ),
-    ];
-    for (tell, what) in tells {
-        if let Some((fact, version)) = reading.facts.iter().find_map(|fact| Some((fact, tell(fact)?))) {
-            let path = reading
-                .sources
-                .get(fact.source.0 as usize)
-                .map_or("", |source| &source.path);
-            return Release {
-                version,
-                because: format!("{path}:{} {what} {version}", fact.line),
-                assumed: false,
-            };
-        }
-    }
-    let version = Version::new(1, 28, 0);
-    Release {
-        version,
-        because: "nothing in the evidence tells the release".to_owned(),
-        assumed: true,
-    }
-}
-
-/// `v1.20.2`, also with a vendor's tail, as the version it names.
-fn version(text: Option<&str>) -> Option<Version> {
-    text?.trim_start_matches('v').parse().ok()
-}
-
-/// The release in `kube-controller-manager/v1.20.2`.
-fn agent(agent: &str) -> Option<Version> {
-    let release = agent
-        .split_whitespace()
-        .next()?
-        .strip_prefix("kube-controller-manager/")?;
-    version(Some(release))
 }

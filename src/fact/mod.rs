@@ -4,6 +4,7 @@
 //! Kubernetes' message texts live in one table here; whoever adds a release adds rows. A fact knows no other fact.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub mod party;
 pub mod pasted;
 pub mod printed;
 pub mod reading;
+pub mod release;
 pub mod table;
 pub mod text;
 pub mod trace;
@@ -81,6 +83,9 @@ pub struct Source {
     /// The first lines that were not understood: line number and text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub puzzling: Vec<(u32, String)>,
+    /// Where its statements stand in the sources of who printed them: they tell the release when nothing else does.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sites: BTreeSet<release::Site>,
     /// Spans in which this source wrote lines, gaps of up to 15 s closed: evidence that its writer lived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alive: Vec<(Time, Time)>,

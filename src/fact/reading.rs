@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bundle::{self, BundleError, Entry, Limits};
-use crate::record::{self, Body, Context, Outer, Record, Zone};
+use crate::record::{self, Body, Context, Klog, Outer, Record, Zone};
 use crate::time::{Span, Time};
 
 use super::klog::Said;
 use super::pasted::Pasted;
+use super::release::Site;
 use super::text::{Names, after, telling};
 use super::{
     Detail, Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party, trace,
@@ -202,6 +203,7 @@ impl Reader {
             new: Vec::new(),
             pasted: Pasted::default(),
             nodes: FxHashMap::default(),
+            placed: FxHashSet::default(),
         };
         let context = Context {
             path: &path,
@@ -327,6 +329,8 @@ struct OneSource<'r> {
     pasted: Pasted,
     /// Nodes that this source's kubelet lines name, and how often.
     nodes: FxHashMap<Name, u32>,
+    /// Statements whose place in the sources is noted.
+    placed: FxHashSet<(Kind, u32)>,
 }
 
 impl OneSource<'_> {
@@ -335,7 +339,9 @@ impl OneSource<'_> {
         let said = match &record.body {
             Body::Klog(line) => {
                 self.lives(line.at);
-                klog::read(line, party.as_ref(), &mut self.reader.names, &mut self.new)
+                let said = klog::read(line, party.as_ref(), &mut self.reader.names, &mut self.new);
+                self.site(line);
+                said
             }
             Body::Audit(raw) => self.audit(raw, record.line),
             Body::Object(value) => {
@@ -361,6 +367,15 @@ impl OneSource<'_> {
             Said::Puzzling => self.puzzled(record),
         }
         self.keep(record.line, record.outer.host);
+    }
+
+    /// Notes where the statement behind a line's fact stands in the sources.
+    fn site(&mut self, line: &Klog<'_>) {
+        let Some(fact) = self.new.first() else { return };
+        if self.placed.insert((fact.kind, line.file_line)) {
+            let site = Site::of(&fact.party, fact.kind, line.file, line.file_line);
+            self.source.sites.extend(site);
+        }
     }
 
     /// Who wrote the record: whom its wrapper names, else whom the path names. The wrapper's host is a kubelet's node
