@@ -68,10 +68,12 @@ impl Process {
         let attachments: Vec<Cell> = board.attachments.keys().copied().map(at).collect();
         let pods: Vec<PodView> = board.pods.iter().map(|(pod, object)| pod_view(*pod, object)).collect();
         let outside = Still::of(&process.exclusive, board);
-        process.controller.start_from(&nodes, &attachments, &pods, &outside);
+        // The informer tells of the nodes as soon as it has them, the controller begins with the next look at its caches:
+        // what the walk over the attachments assumes mounted stays so until a node changes.
         for node in &nodes {
             process.controller.node_added(node);
         }
+        process.controller.start_from(&nodes, &attachments, &pods, &outside);
         for pod in &pods {
             process.controller.pod_updated(*pod, &outside);
         }
