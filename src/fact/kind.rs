@@ -112,6 +112,7 @@ kinds! {
     EaVersion => "ea_version",
     EventLogged => "event_logged",
     EventWriteFailed => "event_write_failed",
+    FlagSet => "flag_set",
     ForceDetachDisabled => "force_detach_disabled",
     KubeletAttachFailed => "kubelet_attach_failed",
     KubeletAttachStarted => "kubelet_attach_started",

@@ -12,7 +12,7 @@ use super::pasted::attachment_in;
 use super::printed::{list, long_pod, milliseconds, moment, version};
 use super::table::{Class, Match, Slot, TABLE, speaker_letter};
 use super::text::{Names, after, cut, quoted, telling};
-use super::{Detail, Fact, Kind, Name, NodeDetail, NodePatch, Party, event, party};
+use super::{Detail, Fact, Kind, Name, NodeDetail, NodePatch, Party, Setting, event, party};
 
 /// What a line turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,10 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
             });
         }
         Kind::MountedFlagSet => out.push(mounted_flag(fact, &told, names)),
+        Kind::FlagSet => out.extend(setting(&line.message, &told).map(|setting| Fact {
+            detail: Detail::Setting(setting),
+            ..fact
+        })),
         Kind::EaGrpcCall => out.push(grpc(fact, &told, names)),
         // Other controllers say "Starting" too; only the process itself adds its version.
         Kind::ProcessVersion if fact.version.is_none() => {}
@@ -293,6 +297,16 @@ fn mounted_flag(fact: Fact, told: &Told<'_>, names: &mut Names) -> Fact {
         (None, None) => Detail::None,
     };
     Fact { detail, ..fact }
+}
+
+/// The option that a start line prints, `FLAG: --name="value"`.
+fn setting(message: &str, told: &Told<'_>) -> Option<Setting> {
+    let on = told.get(Slot::Flag) == Some("true");
+    match after(message, "FLAG: --", &['='])? {
+        "disable-force-detach-on-timeout" => Some(Setting::ForceDetachDisabled(on)),
+        "disable-attach-detach-reconcile-sync" => Some(Setting::SyncDisabled(on)),
+        _ => milliseconds(told.get(Slot::Wait)?).map(Setting::SyncPeriod),
+    }
 }
 
 /// A call of the driver: method without its service's path, the volume's handle out of the request.

@@ -308,6 +308,8 @@ pub enum Detail {
     Names(Vec<Name>),
     /// `mounted_flag_set`: the flag.
     Flag(bool),
+    /// `flag_set`: an option of the controller's process that decides how it attaches and detaches.
+    Setting(Setting),
     /// `kubelet_sync_loop`: `ADD`, `UPDATE`, `DELETE`, `REMOVE`, `RECONCILE`, or a runtime event's type.
     SyncLoop {
         /// See above.
@@ -318,6 +320,17 @@ pub enum Detail {
         /// `ControllerPublishVolume`, …
         method: Name,
     },
+}
+
+/// An option of kube-controller-manager, as it prints it when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting {
+    /// `--disable-force-detach-on-timeout`.
+    ForceDetachDisabled(bool),
+    /// `--disable-attach-detach-reconcile-sync`.
+    SyncDisabled(bool),
+    /// `--attach-detach-reconcile-sync-period`, in milliseconds.
+    SyncPeriod(i64),
 }
 
 impl Detail {

@@ -93,6 +93,11 @@ impl Controller {
         }
     }
 
+    /// Its options are others than was thought.
+    pub fn configure(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// What the process does.
     #[must_use]
     pub fn profile(&self) -> Profile {

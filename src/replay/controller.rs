@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Cell, Cue, Deed, FactId, Replay};
-use crate::fact::{Detail, Fact, Kind, NodePatch, Party};
+use crate::fact::{Detail, Fact, Kind, NodePatch, Party, Setting};
 use crate::graph::cast::{Node, Volume};
 use crate::model::profile::Behaviour;
 use crate::model::world::board::NodeObject;
@@ -37,6 +37,8 @@ impl Replay<'_> {
                     process.controller.note_check(fact.at);
                 }
             }
+            (Kind::FlagSet, _) => self.configured(fact),
+            (Kind::ForceDetachDisabled, _) => self.world.force_detach_disabled(),
             (Kind::SyncNilSpec, _) => self.sync_nil_spec(id, fact),
             (Kind::MultiAttachBlocked, Some(cell)) => self.multi_attach(id, cell),
             (Kind::AttachTouched, Some(cell)) => self.touched(id, cell),
@@ -53,6 +55,18 @@ impl Replay<'_> {
             }
             (Kind::VaCreated, _) if !self.script.lives.audit => self.va_logged(id, fact),
             _ => {}
+        }
+    }
+
+    /// A process prints its options before it leads: they hold for the next that takes over.
+    fn configured(&mut self, fact: &Fact) {
+        let Detail::Setting(setting) = fact.detail else { return };
+        let config = &mut self.world.config;
+        match setting {
+            Setting::ForceDetachDisabled(disabled) => config.force_detach_disabled = disabled,
+            Setting::SyncDisabled(true) => config.sync_period = None,
+            Setting::SyncPeriod(ms) => config.sync_period = Some(Span::millis(ms)),
+            Setting::SyncDisabled(false) => {}
         }
     }
 

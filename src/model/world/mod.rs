@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::controller::Config;
 use crate::model::profile::Profile;
 use crate::model::{NodeId, PodId, VolumeId};
 use crate::time::{Span, Time};
@@ -33,6 +34,8 @@ pub struct World {
     pub now: Time,
     /// Behaviours of its Kubernetes.
     pub profile: Profile,
+    /// Options of its controller processes.
+    pub config: Config,
     /// The API server's objects.
     pub board: Board,
     /// The leading controller process, while one lives.
@@ -53,6 +56,7 @@ impl World {
         World {
             now: Time::MIN,
             profile,
+            config: Config::default(),
             board: Board::default(),
             process: None,
             machines: BTreeMap::new(),
@@ -237,8 +241,16 @@ impl World {
 
     /// A controller process takes over: it reads nodes, attachments (if this version does) and pods.
     pub fn controller_starts(&mut self) {
-        let process = Process::start(self.profile, self.exclusive.clone(), &self.board, self.now);
+        let process = Process::start(self.profile, self.config, self.exclusive.clone(), &self.board, self.now);
         self.process = Some(process);
+    }
+
+    /// The leading process says that its option `disable-force-detach-on-timeout` is set.
+    pub fn force_detach_disabled(&mut self) {
+        self.config.force_detach_disabled = true;
+        if let Some(process) = self.process.as_mut() {
+            process.controller.configure(self.config);
+        }
     }
 
     /// The leading process is gone.

@@ -74,6 +74,8 @@ pub struct Machine {
     pub next_pass: Time,
     /// What the last status loop knew to be reported in use.
     reported_in_use: Vec<VolumeId>,
+    /// It has just started: its first status is written before it knows of any volume, and leaves volumesInUse as it is.
+    fresh: bool,
 }
 
 impl Machine {
@@ -88,6 +90,7 @@ impl Machine {
             next_report: now + REPORT,
             next_pass: now,
             reported_in_use: Vec::new(),
+            fresh: false,
         }
     }
 
@@ -101,7 +104,9 @@ impl Machine {
 
     /// Its status write reached the API server.
     pub fn wrote_status(&mut self, object: &NodeObject, now: Time) {
-        self.reported_in_use = object.in_use.iter().copied().collect();
+        if !std::mem::take(&mut self.fresh) {
+            self.reported_in_use = object.in_use.iter().copied().collect();
+        }
         self.next_status = now + STATUS;
         self.next_report = now + REPORT;
         self.reachable = true;
@@ -120,7 +125,8 @@ impl Machine {
         self.reachable = true;
         self.next_status = now + PASS;
         self.next_pass = now + PASS;
-        self.trust_board(board, node);
+        self.reported_in_use.clear();
+        self.fresh = true;
     }
 
     /// When it acts next.
@@ -164,6 +170,10 @@ impl Machine {
     }
 
     fn write_status(&mut self, board: &mut Board, node: NodeId, now: Time) -> bool {
+        if std::mem::take(&mut self.fresh) {
+            let object = board.nodes.get_mut(&node);
+            return object.is_some_and(|object| !std::mem::replace(&mut object.ready, true));
+        }
         let wanted: Vec<VolumeId> = board
             .pods
             .values()

@@ -54,9 +54,9 @@ struct Operation {
 impl Process {
     /// A process takes over: it reads nodes, `VolumeAttachment`s and pods.
     #[must_use]
-    pub fn start(profile: Profile, exclusive: Vec<bool>, board: &Board, now: Time) -> Process {
+    pub fn start(profile: Profile, config: Config, exclusive: Vec<bool>, board: &Board, now: Time) -> Process {
         let mut process = Process {
-            controller: Controller::new(profile, Config::default(), now),
+            controller: Controller::new(profile, config, now),
             profile,
             exclusive,
             operations: BTreeMap::new(),
