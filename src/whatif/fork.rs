@@ -398,6 +398,8 @@ impl Seen {
         } else {
             self.agree = None;
         }
+        // A list that is about to be written may take away what agrees now.
+        let to_come = to_come || world.is_due(pair.1);
         if self.agree.is_some() && !to_come && served(world) {
             self.settled = Some(world.now);
         }
