@@ -85,11 +85,22 @@ fn of_act(act: Act) -> Option<String> {
     Some(of)
 }
 
-/// Whether the back-end holds an exclusive volume on a node without a `VolumeAttachment` while a pod waits elsewhere.
+/// Whether the back-end holds an exclusive volume on a node without a `VolumeAttachment`, so that nobody will ever take
+/// it off, while it is wanted or attached elsewhere.
 pub fn leaves_orphan(world: &World) -> bool {
-    outlook::broken(world)
-        .iter()
-        .any(|(.., rule)| *rule == Broken::BackEndForgotten)
+    let attached = &world.driver.attached;
+    attached.iter().any(|pair| {
+        let elsewhere = |other: &(Volume, Node)| other.0 == pair.0 && other.1 != pair.1;
+        let wanted = world
+            .board
+            .nodes
+            .keys()
+            .map(|node| (pair.0, *node))
+            .any(|other| elsewhere(&other) && world.board.wanted(other));
+        world.is_exclusive(pair.0)
+            && !world.board.attachments.contains_key(pair)
+            && (wanted || attached.iter().any(elsewhere))
+    })
 }
 
 /// One sentence: the step that heals, or what keeps it from healing.
