@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use adtrace::ask::timeline::{About, timeline};
 use adtrace::ask::{CauseGraph, StateAnswer, WhyAnswer, causes, dot};
 use adtrace::fact::Party;
+use adtrace::report::Face;
+use adtrace::report::lanes::Lanes;
 use adtrace::report::text::Sources;
+use adtrace::report::timeline::Lane;
 use adtrace::time::Time;
 use adtrace::{Case, Options};
 
@@ -134,4 +138,42 @@ fn who_believed_what_after_the_pod_came_back() {
         .write(&Sources::of(&case.inputs()), &mut text)
         .expect("memory takes everything");
     insta::assert_snapshot!(String::from_utf8(text).expect("UTF-8"));
+}
+
+#[test]
+fn every_change_of_a_pair_names_its_step() {
+    let case = case();
+    let (run, end) = case.replay();
+    let mut report = case.report_of(&run, &end);
+    report.timeline = Some(timeline(&case, &run, &report.divergences, About::default()));
+    let mut text = Vec::new();
+    Lanes.write(&report, &mut text).expect("memory takes everything");
+    insta::assert_snapshot!(String::from_utf8(text).expect("UTF-8"));
+}
+
+#[test]
+fn the_lanes_end_where_the_report_ends_and_causes_come_first() {
+    let case = case();
+    let (run, end) = case.replay();
+    let report = case.report_of(&run, &end);
+    let timeline = timeline(&case, &run, &report.divergences, About::default());
+    let divergence = report.divergences.first().expect("the founding divergence");
+    let mut pairs = timeline
+        .cells
+        .iter()
+        .filter(|cell| cell.divergences.contains(&divergence.id));
+    let cell = pairs.next().expect("its pair");
+    for lane in Lane::ALL {
+        let first = lane.of(&cell.begin);
+        let last = cell.changes.iter().rev().find(|change| change.lane == lane);
+        let last = last.map_or(first, |change| change.value);
+        if !matches!(lane, Lane::Operation | Lane::BackOff) {
+            assert_eq!(last, lane.of(&divergence.states.end), "{}", lane.label());
+        }
+    }
+    assert!(!timeline.causes.is_empty());
+    for cause in &timeline.causes {
+        let at = |event: u32| timeline.events[event as usize].step.at;
+        assert!(at(cause.from) <= at(cause.to));
+    }
 }

@@ -79,10 +79,7 @@ fn is_about(step: &Step, volume: Option<Volume>, node: Option<Node>) -> bool {
 pub fn in_words(case: &Case, run: &Run, event: Event) -> report::Step {
     let teller = case.teller(run, "");
     match event {
-        Event::Inferred(id) => {
-            let cell = run.steps.get(id as usize).and_then(|step| step.volume.zip(step.node));
-            teller.step(id, cell.unwrap_or((Volume(0), Node(0))))
-        }
+        Event::Inferred(id) => teller.step_alone(id),
         Event::Fact(id) => {
             let Some(fact) = case.reading.facts.get(id as usize) else {
                 return report::Step::inferred(crate::time::Time::MIN, Actor::Unknown, "unknown", "", Vec::new());

@@ -6,6 +6,7 @@
 pub mod causes;
 pub mod dot;
 pub mod state;
+pub mod timeline;
 pub mod why;
 
 pub use causes::CauseGraph;

@@ -1,12 +1,15 @@
 //! `adtrace analyze`: the main job, from a bundle to the verdict.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
 use super::output::Output;
 use super::reading::CaseInput;
+use crate::ask::timeline;
+use crate::report::html::Html;
 use crate::report::json::Json;
 use crate::report::terminal::Terminal;
 use crate::report::{Face, Report};
@@ -22,6 +25,9 @@ pub struct Analyze {
     /// Only the first screen, without the lines that prove each step
     #[arg(long)]
     brief: bool,
+    /// Also write the report as one page for a browser, with the timeline of every volume
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Colours: auto means on a terminal, unless `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
     color: Colour,
@@ -63,8 +69,18 @@ impl Analyze {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
         let case = self.input.case(output)?;
         let progress = output.progress("replaying");
-        let report = case.report();
+        let (run, end) = case.replay();
+        let mut report = case.report_of(&run, &end);
         drop(progress);
+        if let Some(path) = &self.html {
+            let about = timeline::About {
+                lines: true,
+                ..timeline::About::default()
+            };
+            report.timeline = Some(timeline::timeline(&case, &run, &report.divergences, about));
+            output.save(path, |out| Html.write(&report, out))?;
+            report.timeline = None;
+        }
         self.show(&report, output)?;
         Ok(report.verdict.exit_status())
     }

@@ -20,6 +20,7 @@ mod model;
 mod output;
 mod reading;
 mod state;
+mod timeline;
 mod whatif;
 mod why;
 
@@ -34,6 +35,7 @@ Examples:
   adtrace analyze bundle.tar.gz                     what happened, and what helps
   adtrace analyze logs/ audit.log --format json     the same for a program
   adtrace state bundle.tar.gz --at 10:00:00         what everybody believed then
+  adtrace timeline bundle.tar.gz --volume data-0    every change of it, lane by lane
   adtrace why bundle.tar.gz kubelet.log:258         what that line follows from
   adtrace whatif bundle.tar.gz --at 10:00:00        what an act would have done
   adtrace inputs bundle.tar.gz                      what is in there, and how it was understood
@@ -61,6 +63,7 @@ struct Cli {
 enum Command {
     Analyze(analyze::Analyze),
     State(state::State),
+    Timeline(timeline::Timeline),
     Why(why::Why),
     #[command(name = "whatif")]
     WhatIf(whatif::WhatIf),
@@ -88,6 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match &cli.command {
         Command::Analyze(command) => command.run(&mut output),
         Command::State(command) => command.run(&mut output),
+        Command::Timeline(command) => command.run(&mut output),
         Command::Why(command) => command.run(&mut output),
         Command::WhatIf(command) => command.run(&mut output),
         Command::Graph(command) => command.run(&mut output),

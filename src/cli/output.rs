@@ -4,6 +4,7 @@
 //! second.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -45,6 +46,19 @@ impl Output {
     pub fn json(&mut self, value: &impl serde::Serialize) -> Result<(), CliError> {
         serde_json::to_writer_pretty(&mut self.stdout, value).map_err(io::Error::from)?;
         Ok(writeln!(self.stdout)?)
+    }
+
+    /// Writes a file beside the answer on stdout.
+    pub fn save(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+        let saved = std::fs::File::create(path).and_then(|file| {
+            let mut out = BufWriter::with_capacity(1 << 16, file);
+            write(&mut out)?;
+            out.flush()
+        });
+        saved.map_err(|error| CliError::Save {
+            path: path.to_owned(),
+            error,
+        })
     }
 
     /// Everything out.

@@ -7,7 +7,7 @@ use super::catalogue::{self, Fixed};
 use super::waits::Waiting;
 use super::{Finding, Findings, Harm};
 use crate::fact::{Fact, Reading};
-use crate::graph::cast::Cast;
+use crate::graph::cast::{Cast, Node, Volume};
 use crate::model::world::{CellState, Held, Va};
 use crate::replay::{Cell, Deed, FactId, Run, Step, StepId};
 use crate::report::{
@@ -201,11 +201,23 @@ impl Teller<'_> {
     /// A step in words; what it leaves open is taken from the pair.
     #[must_use]
     pub fn step(&self, id: StepId, cell: Cell) -> report::Step {
+        self.told(id, Some(cell.0), Some(cell.1))
+    }
+
+    /// A step in words, on its own: what it leaves open stays open.
+    #[must_use]
+    pub fn step_alone(&self, id: StepId) -> report::Step {
+        let step = self.run.steps.get(id as usize);
+        self.told(id, step.and_then(|step| step.volume), None)
+    }
+
+    fn told(&self, id: StepId, volume: Option<Volume>, node: Option<Node>) -> report::Step {
         let Some(step) = self.run.steps.get(id as usize) else {
             return report::Step::inferred(crate::time::Time::MIN, Actor::Unknown, "unknown", "", Vec::new());
         };
-        let node = step.node.unwrap_or(cell.1);
-        let volume = self.pv(cell).unwrap_or_else(|| self.volume(cell));
+        let node = step.node.or(node);
+        let node = node.map_or("the node", |node| self.cast.node_name(node));
+        let volume = volume.map_or_else(|| "the volume".to_owned(), |volume| self.cast.called(volume));
         let pod = step
             .pod
             .map_or_else(|| "the pod".to_owned(), |pod| self.cast.pod_info(pod).name.to_string());
@@ -213,7 +225,7 @@ impl Teller<'_> {
             .deed
             .phrase()
             .replace("{v}", &volume)
-            .replace("{n}", self.cast.node_name(node))
+            .replace("{n}", node)
             .replace("{p}", &pod);
         if let Some(error) = &step.error {
             what.push_str(": ");

@@ -195,6 +195,12 @@ impl<'a> Replay<'a> {
         self.run.steps.len()
     }
 
+    /// The steps taken so far.
+    #[must_use]
+    pub fn taken(&self) -> &[Step] {
+        &self.run.steps
+    }
+
     /// Takes the next fact; false when there is none.
     pub fn advance(&mut self) -> bool {
         let Some((at, cue)) = self.cues.get(self.next).copied() else {

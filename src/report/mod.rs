@@ -12,10 +12,14 @@ use serde::{Serialize, Serializer};
 use crate::fact::Party;
 use crate::time::Time;
 
+pub mod html;
 pub mod json;
+pub mod lanes;
 pub(crate) mod remedy;
 pub mod terminal;
 pub mod text;
+pub mod timeline;
+pub mod words;
 
 #[cfg(test)]
 mod example;
@@ -54,6 +58,9 @@ pub struct Report {
     pub summary: Summary,
     /// What was read.
     pub inputs: Vec<Input>,
+    /// Who believed what over time; only where a face draws it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<timeline::Timeline>,
 }
 
 impl Report {
@@ -72,6 +79,7 @@ impl Report {
             missing: Vec::new(),
             summary: Summary::default(),
             inputs: Vec::new(),
+            timeline: None,
         }
     }
 }

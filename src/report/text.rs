@@ -149,7 +149,7 @@ pub fn count(number: u64, noun: &str) -> String {
 }
 
 /// A state that holds or not; `?` where nothing tells.
-pub fn yes_no(state: Option<bool>) -> &'static str {
+pub const fn yes_no(state: Option<bool>) -> &'static str {
     match state {
         Some(true) => "yes",
         Some(false) => "no",

@@ -9,10 +9,11 @@ use super::ink::{Ink, Tone, edges};
 use super::{LABEL, lasted};
 use crate::report::remedy;
 use crate::report::text::{
-    Sources, and, clean, columns, count, cut, day, limit, millis, pad, seconds, short_actor, short_volume, wrap, yes_no,
+    Sources, clean, columns, count, cut, day, limit, millis, pad, seconds, short_actor, short_volume, wrap, yes_no,
 };
+use crate::report::words::{self, Part};
 use crate::report::{
-    AttachmentState, Confidence, ControllerState, Divergence, Mounted, Outcome, Report, Severity, States, Status, Step,
+    AttachmentState, ControllerState, Divergence, Mounted, Outcome, Report, Severity, States, Status, Step,
 };
 
 /// Columns that a step's place may take.
@@ -37,20 +38,11 @@ pub fn lines(ink: Ink, report: &Report, divergence: &Divergence, sources: &Sourc
 
 /// How bad, in the tone and the word for it.
 pub fn severity(severity: Severity) -> (Tone, &'static str) {
-    match severity {
-        Severity::Stuck => (Tone::Bad, "stuck"),
-        Severity::Unsafe => (Tone::Bad, "unsafe"),
-        Severity::Slow => (Tone::Doubt, "slow"),
-    }
-}
-
-/// How sure, in a word.
-pub fn confidence(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Proven => "proven",
-        Confidence::Likely => "likely",
-        Confidence::Possible => "possible",
-    }
+    let tone = match severity {
+        Severity::Stuck | Severity::Unsafe => Tone::Bad,
+        Severity::Slow => Tone::Doubt,
+    };
+    (tone, severity.word())
 }
 
 /// Severity, since when, until when; the known issue and how sure at the right edge.
@@ -74,7 +66,7 @@ fn state_of_affairs(ink: Ink, report: &Report, divergence: &Divergence) -> Vec<S
         .iter()
         .map(|i| i.split_once('/').map_or(i.as_str(), |(_, short)| short))
         .collect();
-    let sure = confidence(divergence.confidence);
+    let sure = divergence.confidence.word();
     let right = match issues.as_slice() {
         [] if divergence.mechanism == "unknown" => format!("not a known mechanism · {sure}"),
         [] => sure.to_owned(),
@@ -89,42 +81,15 @@ fn state_of_affairs(ink: Ink, report: &Report, divergence: &Divergence) -> Vec<S
 
 /// Whether the release seen has the fix, in a sentence.
 fn version(ink: Ink, report: &Report, divergence: &Divergence) -> Vec<String> {
-    let release = report.profile.release.as_deref().unwrap_or(&report.profile.kubernetes);
-    let release = format!(
-        "{}{}",
-        clean(release),
-        if report.profile.assumed { " (assumed)" } else { "" }
-    );
-    let fixes = match (divergence.fixes.as_slice(), divergence.fixed_in.as_deref()) {
-        ([], None) => None,
-        ([], Some(fix)) => Some(format!("{} has the fix", clean(fix))),
-        ([one], _) => Some(format!("{} has the fix", clean(one))),
-        (many, _) => Some(format!("{} have the fix", clean(&and(many)))),
-    };
-    let text = match (divergence.has_fix, fixes) {
-        (Some(true), _) if !divergence.known_issues.is_empty() => {
-            format!("Kubernetes {release} has the fix for this issue, and yet its states parted this way.")
-        }
-        (Some(_), Some(fixes)) => format!("Kubernetes {release} has this bug; {fixes}."),
-        (None, Some(fixes)) => format!("Kubernetes {release} may have this bug; {fixes}."),
-        (_, None) if !divergence.known_issues.is_empty() => {
-            format!("Seen on Kubernetes {release}; no release with a fix is known.")
-        }
-        (_, None) => return Vec::new(),
-    };
-    ink.paragraph(Tone::Plain, 0, &text)
+    words::release(report, divergence).map_or(Vec::new(), |text| ink.paragraph(Tone::Plain, 0, &text))
 }
 
-/// The mark of a step: operation ▶, trigger ●, symptom ✗; the first that applies.
+/// The mark of a step and its tone.
 pub fn mark(divergence: &Divergence, step: &Step) -> (Tone, &'static str) {
-    if *step == divergence.operation {
-        (Tone::Bad, "▶")
-    } else if divergence.trigger.as_ref() == Some(step) {
-        (Tone::Doubt, "●")
-    } else if divergence.symptom.as_ref() == Some(step) {
-        (Tone::Bad, "✗")
-    } else {
-        (Tone::Plain, " ")
+    match Part::of(divergence, step) {
+        Some(Part::Trigger) => (Tone::Doubt, Part::Trigger.mark()),
+        Some(part) => (Tone::Bad, part.mark()),
+        None => (Tone::Plain, " "),
     }
 }
 
