@@ -6,15 +6,16 @@
 use std::path::PathBuf;
 
 use crate::diagnose::tell::Teller;
-use crate::diagnose::{self, coverage};
+use crate::diagnose::{self, Finding, coverage};
 use crate::fact::{self, FactError, ReadOptions, Reading};
 use crate::graph::cast::Cast;
 use crate::model::profile::{Profile, Version};
 use crate::model::world::World;
 use crate::replay::{Lives, Replay, Run, Script};
-use crate::report::{self, Clock, Input, Report, Summary, Verdict, Window};
+use crate::report::{self, Clock, Confidence, Divergence, Input, Report, Severity, Status, Summary, Verdict, Window};
 use crate::time::Time;
 use crate::trace::Cut;
+use crate::whatif;
 
 pub mod release;
 
@@ -103,6 +104,9 @@ impl Case {
         let teller = self.teller(run, &release);
         let mut report = Report::new(self.profile());
         report.divergences = teller.divergences(&findings);
+        for (divergence, finding) in report.divergences.iter_mut().zip(&findings.divergences) {
+            self.advise(divergence, finding, end);
+        }
         report.waits = teller.waits(&findings);
         report.unexplained = teller.unexplained();
         report.missing = coverage.missing;
@@ -116,6 +120,23 @@ impl Case {
         report.summary = self.summary(run);
         report.inputs = self.inputs();
         report
+    }
+
+    /// Where the replay carries it, the model says what helps; the catalogue adds what the model cannot try.
+    fn advise(&self, divergence: &mut Divergence, finding: &Finding, end: &World) {
+        let carries = divergence.confidence != Confidence::Possible;
+        if divergence.status != Status::Open || divergence.severity == Severity::Unsafe || !carries {
+            return;
+        }
+        let known = std::mem::replace(
+            &mut divergence.remedies,
+            whatif::advice::of(&self.script(), end, finding.cell),
+        );
+        for remedy in known {
+            if divergence.remedies.iter().all(|tried| tried.action != remedy.action) {
+                divergence.remedies.push(remedy);
+            }
+        }
     }
 
     /// What turns ids of this case into words.

@@ -70,7 +70,7 @@ impl WhatIf {
             Says::Fails => Answer::Refused,
             Says::Hangs => Answer::Hangs,
         });
-        let answer = whatif::ask(&case, &world, pair, &acts, says);
+        let answer = whatif::ask(&case.script(), &world, pair, &acts, says);
         drop(progress);
         match self.format {
             TextOrJson::Text => whatif::text::write(&answer, output.writer())?,

@@ -51,19 +51,30 @@ pub fn is_known(action: &str) -> bool {
     PHRASES.iter().any(|(name, _)| *name == action)
 }
 
+/// The action with what is known of its time: `restart kube-controller-manager (pod runs after 1 min 33 s)`.
+pub fn in_short(remedy: &Remedy) -> String {
+    noted(remedy, time(remedy).as_slice())
+}
+
 /// The action with what is known of its time and risk: `restart kube-controller-manager (1 s, no risk)`.
-fn sentence(remedy: &Remedy) -> String {
-    let time = match (remedy.runs_after_ms, remedy.agree_after_ms) {
-        (Some(ms), _) => Some(format!("pod runs after {}", lasting(ms))),
-        (None, Some(ms)) => Some(lasting(ms)),
-        (None, None) => None,
-    };
+pub fn in_full(remedy: &Remedy) -> String {
     let risk = match remedy.risk.as_str() {
         "" => None,
         "none" => Some("no risk".to_owned()),
         risk => Some(clean(risk).into_owned()),
     };
-    let notes: Vec<String> = time.into_iter().chain(risk).collect();
+    noted(remedy, &time(remedy).into_iter().chain(risk).collect::<Vec<_>>())
+}
+
+fn time(remedy: &Remedy) -> Option<String> {
+    match (remedy.runs_after_ms, remedy.agree_after_ms) {
+        (Some(ms), _) => Some(format!("pod runs after {}", lasting(ms))),
+        (None, Some(ms)) => Some(lasting(ms)),
+        (None, None) => None,
+    }
+}
+
+fn noted(remedy: &Remedy, notes: &[String]) -> String {
     let phrase = phrase(&remedy.action);
     if notes.is_empty() {
         phrase
@@ -72,16 +83,19 @@ fn sentence(remedy: &Remedy) -> String {
     }
 }
 
-/// The remedies of one outcome: those that heal with their time and risk, others by their action.
+/// How many acts that heal the first screen shows.
+const SHOWN: usize = 2;
+
+/// The remedies of one outcome for the first screen: of those that heal the least invasive ones with their time, and how
+/// many more there are; others by their action.
 pub fn of(remedies: &[Remedy], outcome: Outcome) -> Vec<String> {
-    let word = |r: &Remedy| {
-        if outcome == Outcome::Heals {
-            sentence(r)
-        } else {
-            phrase(&r.action)
-        }
-    };
-    remedies.iter().filter(|r| r.outcome == outcome).map(word).collect()
+    let of: Vec<&Remedy> = remedies.iter().filter(|r| r.outcome == outcome).collect();
+    if outcome != Outcome::Heals {
+        return of.iter().map(|r| phrase(&r.action)).collect();
+    }
+    let shown = of.iter().take(SHOWN).map(|r| in_short(r));
+    let more = of.len().saturating_sub(SHOWN);
+    shown.chain((more > 0).then(|| format!("{more} more below"))).collect()
 }
 
 #[cfg(test)]

@@ -347,7 +347,11 @@ impl Fork {
         match what {
             Move::ControllerStarts => self.world.controller_starts(),
             Move::AttacherStarts => self.world.attacher_starts(),
-            Move::KubeletStarts => self.world.kubelet_starts(node),
+            Move::KubeletStarts => {
+                self.world.kubelet_starts(node);
+                // When it registers it puts the annotation back that lets the controller attach.
+                let _ = self.node(|object| object.managed = true);
+            }
             Move::ReportDue => self.world.set_due(node, true),
             Move::NodeRegisters => {
                 self.world

@@ -1,10 +1,11 @@
 //! What would have healed it: the replayed world is forked at a moment, somebody acts, and the model runs on.
 //!
-//! In: a [`Case`], the volume and node, and acts. Out: an [`Answer`] with one row for each act: whether it heals, after
+//! In: a [`Script`], the world at the moment, the volume and node, and acts. Out: an [`Answer`] with one row for each act: whether it heals, after
 //! how long, under which assumptions, which safety rule it breaks, and why. Nothing is looked up: every row comes out of
 //! a run of the model.
 
 pub mod act;
+pub mod advice;
 mod fork;
 mod reason;
 pub mod text;
@@ -15,7 +16,7 @@ use crate::fact::{Fact, Kind};
 use crate::graph::cast::{Node, Volume};
 use crate::model::world::board::Pair;
 use crate::model::world::{World, driver};
-use crate::pipeline::Case;
+use crate::replay::Script;
 use crate::report::Outcome;
 use crate::time::{Span, Time};
 
@@ -61,11 +62,17 @@ pub struct Row {
     pub because: String,
 }
 
-/// Tries acts on a pair at the end of a case's evidence. The driver answers every call as `says`, else as it last did.
+/// Tries acts on a pair at the moment the world stands at. The driver answers every call as `says`, else as it last did.
 #[must_use]
-pub fn ask(case: &Case, world: &World, (volume, node): Pair, acts: &[Act], says: Option<driver::Answer>) -> Answer {
+pub fn ask(
+    script: &Script<'_>,
+    world: &World,
+    (volume, node): Pair,
+    acts: &[Act],
+    says: Option<driver::Answer>,
+) -> Answer {
     let mut world = world.only(volume);
-    bury_the_dead(case, &mut world);
+    bury_the_dead(script, &mut world);
     let now = world.now;
     if let Some(process) = world.process.as_mut() {
         process.controller.keep_pace(now);
@@ -74,21 +81,21 @@ pub fn ask(case: &Case, world: &World, (volume, node): Pair, acts: &[Act], says:
         fork::set_driver(&mut world, answer);
     }
     let pair = (volume, node);
-    let untouched = Fork::new(world, pair, owner(case, volume));
+    let untouched = Fork::new(world, pair, owner(script, volume));
     let before = Before::of(&untouched);
     let rows = acts.iter().map(|act| row(&untouched, *act, &before, says)).collect();
     Answer {
         schema: SCHEMA,
         at: untouched.world.now,
-        volume: case.cast.info(volume).name.to_string(),
-        node: case.cast.node_name(node).to_string(),
+        volume: script.cast.info(volume).name.to_string(),
+        node: script.cast.node_name(node).to_string(),
         rows,
     }
 }
 
 /// A node that is not ready and whose kubelet wrote nothing since has no mount that could be harmed; one whose kubelet
 /// wrote on lives behind a partition, and one whose log was not read may.
-fn bury_the_dead(case: &Case, world: &mut World) {
+fn bury_the_dead(script: &Script<'_>, world: &mut World) {
     let now = world.now;
     let unready: Vec<Node> = world
         .board
@@ -98,7 +105,7 @@ fn bury_the_dead(case: &Case, world: &mut World) {
         .map(|(node, _)| *node)
         .collect();
     for node in unready {
-        let spans = case.lives.kubelets.get(&node);
+        let spans = script.lives.kubelets.get(&node);
         let silent = spans
             .and_then(|spans| spans.iter().map(|(_, to)| *to).max())
             .is_some_and(|last| now - last > crate::replay::lives::SILENCE);
@@ -110,13 +117,13 @@ fn bury_the_dead(case: &Case, world: &mut World) {
 }
 
 /// Who makes the pods that use the volume, as the last one was made.
-fn owner(case: &Case, volume: Volume) -> Owner {
+fn owner(script: &Script<'_>, volume: Volume) -> Owner {
     let uses = |fact: &&Fact| {
-        let pods = fact.pod.as_ref().map_or(&[][..], |name| case.cast.pods_named(name));
+        let pods = fact.pod.as_ref().map_or(&[][..], |name| script.cast.pods_named(name));
         pods.iter()
-            .any(|pod| case.cast.pod_info(*pod).volumes.contains(&volume))
+            .any(|pod| script.cast.pod_info(*pod).volumes.contains(&volume))
     };
-    let made = case.reading.facts.iter().filter(|fact| fact.kind == Kind::PodCreated);
+    let made = script.facts.iter().filter(|fact| fact.kind == Kind::PodCreated);
     let last = made
         .filter(uses)
         .max_by_key(|fact| fact.at)

@@ -13,6 +13,7 @@ use crate::model::controller::{Config, Controller, NodeView, PodView};
 use crate::model::operations::{AttachOutcome, LiveNode, key_of};
 use crate::model::outside::{Health, Lookup, Note, Outside, Patch, PatchError, Traits};
 use crate::model::pending::OpName;
+use crate::model::populator;
 use crate::model::profile::{Behaviour, Profile};
 use crate::model::{Cell, NodeId, PathId, PodId, VolumeId};
 use crate::time::{Span, Time};
@@ -38,6 +39,7 @@ pub struct Process {
     operations: BTreeMap<Pair, Operation>,
     pods: BTreeMap<PodId, (NodeId, Vec<VolumeId>)>,
     next_pass: Time,
+    next_populate: Time,
     failed: BTreeMap<Pair, Time>,
 }
 
@@ -62,6 +64,7 @@ impl Process {
             operations: BTreeMap::new(),
             pods: BTreeMap::new(),
             next_pass: now + PASS,
+            next_populate: now,
             failed: BTreeMap::new(),
         };
         let nodes: Vec<NodeView> = board.nodes.iter().map(|(node, object)| view(*node, object)).collect();
@@ -318,6 +321,18 @@ impl Process {
         }
         self.answer_checks(board, now);
         self.begin_operations(now);
+        self.populate(board, now);
+    }
+
+    /// The populator's loop, which begins when the process does.
+    fn populate(&mut self, board: &Board, now: Time) {
+        if self.next_populate > now {
+            return;
+        }
+        self.next_populate = now + populator::PERIOD;
+        let pods: Vec<PodView> = board.pods.iter().map(|(pod, object)| pod_view(*pod, object)).collect();
+        let outside = Still::of(&self.exclusive, board);
+        self.controller.populate(&pods, now, &outside);
     }
 
     /// The once-a-minute check asks for each `VolumeAttachment`: missing or not attached is lost.

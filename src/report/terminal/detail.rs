@@ -5,7 +5,7 @@
 
 use super::card::mark;
 use super::ink::{Ink, Tone};
-use crate::report::remedy::phrase;
+use crate::report::remedy::{self, phrase};
 use crate::report::text::{clean, limit, millis, wrap};
 use crate::report::{Divergence, Evidence, Outcome, Step};
 
@@ -34,6 +34,9 @@ pub fn lines(ink: Ink, divergence: &Divergence, named: bool) -> Vec<String> {
         clean(&divergence.mechanism)
     );
     lines.extend(ink.labelled(Tone::Faint, "  volume  ", 10, &volume));
+    for act in divergence.remedies.iter().filter(|r| r.outcome == Outcome::Heals) {
+        lines.extend(ink.labelled(Tone::Good, "  helps   ", 10, &remedy::in_full(act)));
+    }
     for act in divergence
         .remedies
         .iter()
