@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use adtrace::model::Behaviour;
 use adtrace::verify::{self, Options};
 
 #[test]
@@ -26,4 +27,24 @@ fn another_releases_rules_are_noticed() {
         ..Options::default()
     };
     assert!(!verify::run(&dir, &options).unwrap().agrees());
+}
+
+/// A rule that the real code has and the model is made to forget is noticed, and so is one too many.
+#[test]
+fn a_rule_more_or_less_is_noticed() {
+    for (version, with, without) in [
+        ("1.20.2", Some(Behaviour::BackoffCheckedBeforeUnreport), None),
+        ("1.23.13", None, Some(Behaviour::NodeStatusPatchPerNode)),
+        ("1.36.2", None, Some(Behaviour::DetachErrorMarksUncertain)),
+    ] {
+        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/vectors")
+            .join(version);
+        let options = Options {
+            with: with.into_iter().collect(),
+            without: without.into_iter().collect(),
+            ..Options::default()
+        };
+        assert!(!verify::run(&dir, &options).unwrap().agrees(), "{version}");
+    }
 }

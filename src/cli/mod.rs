@@ -12,6 +12,7 @@ mod analyze;
 mod capture;
 mod error;
 mod explain;
+mod explore;
 mod facts;
 mod generate;
 mod graph;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::explore::{Explore, behaviour};
 use super::output::Output;
-use crate::model::profile::{Component, Profile, Row, Version};
+use crate::model::profile::{Behaviour, Component, Profile, ROWS, Row, Version};
 use crate::verify;
 
 /// Show what a release of the controller does, or check the model against recordings of the real code
@@ -40,23 +41,41 @@ enum What {
         /// Compare with this release instead of the one that the scripts name
         #[arg(long, value_name = "VERSION")]
         kubernetes_version: Option<Version>,
+        /// Compare with this behaviour added
+        #[arg(long, value_name = "BEHAVIOUR", value_parser = behaviour)]
+        with: Vec<Behaviour>,
+        /// Compare with this behaviour taken away
+        #[arg(long, value_name = "BEHAVIOUR", value_parser = behaviour)]
+        without: Vec<Behaviour>,
+        /// Turn each behaviour over in turn, and count the scripts that notice
+        #[arg(long, conflicts_with_all = ["script", "with", "without"])]
+        each: bool,
     },
+    Explore(Box<Explore>),
 }
 
 impl Model {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
         match &self.what {
             What::Profile { version } => profile(*version, output),
+            What::Explore(explore) => explore.run(output),
             What::Diff { from, to } => diff(*from, *to, output),
             What::Verify {
                 dir,
                 script,
                 kubernetes_version,
+                with,
+                without,
+                each,
             } => {
                 let options = verify::Options {
                     version: *kubernetes_version,
-                    ..verify::Options::default()
+                    with: with.clone(),
+                    without: without.clone(),
                 };
+                if *each {
+                    return turn_over(dir, &options, output);
+                }
                 check(dir, script.as_deref(), &options, output)
             }
         }
@@ -119,4 +138,29 @@ fn check(dir: &Path, script: Option<&str>, options: &verify::Options, output: &m
     drop(progress);
     verify::print_table(&summary, dir, output.writer())?;
     Ok(u8::from(!summary.agrees()))
+}
+
+/// For every behaviour: how many scripts disagree where a release is taken to have it, or not to have it, against the
+/// table. A behaviour that no script notices is held by its source alone.
+fn turn_over(dir: &Path, options: &verify::Options, output: &mut Output) -> Result<u8, CliError> {
+    let progress = output.progress("comparing");
+    let disagreeing = |options: &verify::Options| -> Result<usize, CliError> {
+        let summary = verify::run(dir, options)?;
+        Ok(summary.files.iter().map(verify::FileResult::disagreeing).sum())
+    };
+    let mut lines = vec![format!("{:>8}  {:>8}  behaviour", "with", "without")];
+    for row in ROWS.iter().filter(|row| row.component != Component::Attacher) {
+        let with = disagreeing(&verify::Options {
+            with: vec![row.behaviour],
+            ..options.clone()
+        })?;
+        let without = disagreeing(&verify::Options {
+            without: vec![row.behaviour],
+            ..options.clone()
+        })?;
+        lines.push(format!("{with:>8}  {without:>8}  {}", row.name));
+    }
+    drop(progress);
+    lines.iter().try_for_each(|line| writeln!(output.writer(), "{line}"))?;
+    Ok(0)
 }

@@ -353,6 +353,14 @@ impl Actual {
         }
     }
 
+    /// Shows the start of every running 6 min clock, to change it.
+    pub(super) fn each_detach_request(&mut self, change: impl FnMut(&mut Time)) {
+        self.pairs
+            .iter_mut()
+            .filter_map(|pair| pair.detach_requested.as_mut())
+            .for_each(change);
+    }
+
     /// The nodes that surely hold a volume; an uncertain attachment does not count (kubernetes#124334).
     pub fn nodes_holding(&self, volume: VolumeId) -> impl Iterator<Item = NodeId> + '_ {
         let sure = |pair: &&Pair| pair.attachment == Attachment::Attached;

@@ -7,12 +7,13 @@
 //! The controller in the order to read it: [`asw`] and [`dsw`] are its two views, [`pending`] its lock, [`operations`]
 //! what an attach or detach does from start to end, [`updater`] how nodes are told, [`reconciler`] one pass and its
 //! decisions, [`populator`] and [`start`] how the views are filled, [`controller`] the whole and its event handlers.
-//! [`outside`] is all that it meets.
+//! [`outside`] is all that it meets; `elapse` lets time pass for a search.
 
 pub mod asw;
 pub mod attacher;
 pub mod controller;
 pub mod dsw;
+mod elapse;
 mod ids;
 pub mod kubelet;
 pub mod operations;

@@ -310,6 +310,11 @@ impl Pending {
         Some(entry.backoff)
     }
 
+    /// Shows every memory of failures, to change it.
+    pub(super) fn each_backoff(&mut self, change: impl FnMut(&mut Backoff)) {
+        self.entries.iter_mut().map(|entry| &mut entry.backoff).for_each(change);
+    }
+
     /// Whether an operation that excludes this key is running.
     #[must_use]
     pub fn is_pending(&self, key: Key) -> bool {

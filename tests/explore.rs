@@ -1,0 +1,175 @@
+//! The search finds the known ways in which the states part, in the releases that have them and in no others.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+use adtrace::explore::{Explored, Fault, Faults, Finding, Rule, Setup, explore, story};
+use adtrace::model::Profile;
+
+/// One node, one volume, one pod, one fault of one kind, short courses: each test widens what it needs.
+fn small(version: &str, fault: Fault) -> Setup {
+    Setup {
+        nodes: 1,
+        kinds: Faults::of(&[fault]),
+        depth: 10,
+        ..Setup::of(Profile::of(version.parse().unwrap()))
+    }
+}
+
+fn breaks(explored: &Explored, rule: Rule, faults: &[Fault]) -> Option<Finding> {
+    let mut findings = explored.findings.iter();
+    let of = |finding: &&Finding| finding.breach.rule == rule && finding.faults == Faults::of(faults);
+    findings.find(of).cloned()
+}
+
+/// The shortest courses that break the rule with these faults, by release; 0 where there is none.
+fn lengths<const N: usize>(
+    versions: [&str; N],
+    rule: Rule,
+    faults: &[Fault],
+    setup: impl Fn(&str) -> Setup,
+) -> [usize; N] {
+    versions.map(|version| breaks(&explore(&setup(version)), rule, faults).map_or(0, |found| found.steps.len()))
+}
+
+/// The story of the shortest course.
+fn story_of(setup: &Setup, rule: Rule, faults: &[Fault]) -> String {
+    let found = breaks(&explore(setup), rule, faults).unwrap();
+    let mut text = Vec::new();
+    adtrace::explore::print(&story::tell(&found, setup), &mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// kubernetes#88565: the detach fails, the retry is refused but has taken the volume out of the report, the pod is back.
+#[test]
+fn a_refused_detach_loses_the_report_until_1_22_3() {
+    let versions = ["1.20.2", "1.21.6", "1.21.7", "1.22.3", "1.22.4", "1.23.13", "1.36.2"];
+    let setup = |version: &str| small(version, Fault::ApiCall);
+    assert_eq!(
+        lengths(versions, Rule::Unreported, &[Fault::ApiCall], setup),
+        [7, 7, 0, 7, 0, 0, 0]
+    );
+    insta::assert_snapshot!(story_of(&setup("1.20.2"), Rule::Unreported, &[Fault::ApiCall]));
+}
+
+/// kubernetes#111000: one slow, failing status patch before the detach, and the pod is back meanwhile.
+#[test]
+fn a_failed_patch_before_a_detach_loses_the_report_until_1_25_0() {
+    let versions = ["1.20.2", "1.23.10", "1.23.11", "1.25.0", "1.25.1", "1.36.2"];
+    let setup = |version: &str| small(version, Fault::StatusPatch);
+    assert_eq!(
+        lengths(versions, Rule::Unreported, &[Fault::StatusPatch], setup),
+        [4, 4, 0, 4, 0, 0]
+    );
+    insta::assert_snapshot!(story_of(&setup("1.20.2"), Rule::Unreported, &[Fault::StatusPatch]));
+}
+
+/// kubernetes#107973: one node's failed patch loses what the other node should report.
+#[test]
+fn a_failed_patch_of_one_node_loses_the_other_nodes_report_until_1_23_4() {
+    let versions = ["1.20.2", "1.23.4", "1.23.13", "1.36.2"];
+    let setup = |version: &str| Setup {
+        nodes: 2,
+        volumes: 2,
+        pods: 2,
+        depth: 9,
+        ..small(version, Fault::StatusPatch)
+    };
+    assert_eq!(
+        lengths(versions, Rule::ReportLost, &[Fault::StatusPatch], setup),
+        [9, 9, 0, 0]
+    );
+    insta::assert_snapshot!(story_of(&setup("1.20.2"), Rule::ReportLost, &[Fault::StatusPatch]));
+}
+
+/// kubernetes#122413, open: the cached node is old, the patch comes out empty and counts as done.
+#[test]
+fn an_old_cached_node_loses_an_update_in_every_release() {
+    let versions = ["1.20.2", "1.23.13", "1.36.2"];
+    let setup = |version: &str| Setup {
+        depth: 11,
+        ..small(version, Fault::NodeCacheLags)
+    };
+    assert_eq!(
+        lengths(versions, Rule::ReportLost, &[Fault::NodeCacheLags], setup),
+        [9, 9, 11]
+    );
+    insta::assert_snapshot!(story_of(&setup("1.36.2"), Rule::ReportLost, &[Fault::NodeCacheLags]));
+}
+
+/// kubernetes#124334: since 1.29 a failed detach leaves the attachment uncertain, which blocks nobody.
+#[test]
+fn an_uncertain_attachment_does_not_block_a_second_one_since_1_29() {
+    let versions = ["1.20.2", "1.28.2", "1.28.3", "1.36.2"];
+    let setup = |version: &str| Setup {
+        nodes: 2,
+        depth: 11,
+        faults: 0,
+        ..small(version, Fault::ApiCall)
+    };
+    assert_eq!(lengths(versions, Rule::SecondAttachment, &[], setup), [0, 0, 11, 11]);
+    insta::assert_snapshot!(story_of(&setup("1.36.2"), Rule::SecondAttachment, &[]));
+}
+
+/// kubernetes#92145 and its like: a detach that was announced and not finished is forgotten by the next process.
+#[test]
+fn a_restart_forgets_an_announced_detach_until_1_20_2() {
+    let versions = ["1.20.2", "1.20.3", "1.23.13", "1.36.2"];
+    let setup = |version: &str| small(version, Fault::Restart);
+    assert_eq!(
+        lengths(versions, Rule::AttachmentForgotten, &[Fault::Restart], setup),
+        [5, 0, 0, 0]
+    );
+    insta::assert_snapshot!(story_of(&setup("1.20.2"), Rule::AttachmentForgotten, &[Fault::Restart]));
+}
+
+/// kubernetes#108869: the detach failed, a new process knows the volume without its spec, the attachment goes.
+#[test]
+fn a_volume_without_spec_is_never_checked_until_1_28_2() {
+    let versions = ["1.20.2", "1.28.2", "1.28.3", "1.36.2"];
+    let setup = |version: &str| Setup {
+        faults: 2,
+        kinds: Faults::of(&[Fault::DriverRefuses, Fault::Restart]),
+        ..small(version, Fault::Restart)
+    };
+    let faults = [Fault::DriverRefuses, Fault::Restart];
+    assert_eq!(lengths(versions, Rule::AttachmentGone, &faults, setup), [9, 9, 0, 0]);
+    insta::assert_snapshot!(story_of(&setup("1.20.2"), Rule::AttachmentGone, &faults));
+}
+
+/// The 6 min timer on a healthy node (kubernetes#106710, closed by 1.24.9 and 1.25).
+#[test]
+fn a_slow_unmount_is_cut_off_until_1_24_8() {
+    let versions = ["1.20.2", "1.24.8", "1.24.9", "1.36.2"];
+    let setup = |version: &str| Setup {
+        depth: 17,
+        ..small(version, Fault::UnmountHangs)
+    };
+    assert_eq!(
+        lengths(versions, Rule::DetachedWhileMounted, &[Fault::UnmountHangs], setup),
+        [17, 17, 0, 0]
+    );
+}
+
+/// Where nothing is broken nothing is found: the search is no alarm of its own.
+#[test]
+fn one_node_without_faults_has_no_counterexample_in_1_36() {
+    let setup = Setup {
+        faults: 0,
+        depth: 16,
+        ..small("1.36.2", Fault::ApiCall)
+    };
+    assert_eq!(explore(&setup).findings, []);
+}
+
+/// The same search tells the same, in the same order.
+#[test]
+fn a_search_is_repeatable() {
+    let setup = Setup {
+        nodes: 2,
+        depth: 8,
+        ..Setup::of(Profile::of("1.20.2".parse().unwrap()))
+    };
+    let (first, second) = (explore(&setup), explore(&setup));
+    assert_eq!(first.findings, second.findings);
+    assert_eq!(first.states, second.states);
+}
