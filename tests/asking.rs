@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use adtrace::ask::timeline::{About, timeline};
-use adtrace::ask::{CauseGraph, StateAnswer, WhyAnswer, causes, dot};
+use adtrace::ask::{CauseGraph, StateAnswer, WhyAnswer, causes, dot, mermaid};
 use adtrace::fact::Party;
 use adtrace::report::Face;
 use adtrace::report::lanes::Lanes;
@@ -108,6 +108,19 @@ fn the_graph_is_dot() {
 }
 
 #[test]
+fn the_graph_is_mermaid() {
+    let case = case();
+    let graph = graph(&case);
+    let mut text = Vec::new();
+    mermaid::write(&graph, &Sources::of(&case.inputs()), &mut text).expect("memory takes everything");
+    let text = String::from_utf8(text).expect("UTF-8");
+    let edges = text.lines().filter(|line| line.contains("-->")).count();
+    assert_eq!(edges, graph.edges.len());
+    let boxes = text.lines().filter(|line| line.starts_with("    e")).count();
+    assert_eq!(boxes, graph.events.len());
+}
+
+#[test]
 fn why_the_kubelet_waits() {
     let case = case();
     let (run, _) = case.replay();
@@ -147,7 +160,9 @@ fn every_change_of_a_pair_names_its_step() {
     let mut report = case.report_of(&run, &end);
     report.timeline = Some(timeline(&case, &run, &report.divergences, About::default()));
     let mut text = Vec::new();
-    Lanes.write(&report, &mut text).expect("memory takes everything");
+    Lanes::default()
+        .write(&report, &mut text)
+        .expect("memory takes everything");
     insta::assert_snapshot!(String::from_utf8(text).expect("UTF-8"));
 }
 

@@ -5,6 +5,7 @@
 
 pub mod causes;
 pub mod dot;
+pub mod mermaid;
 pub mod state;
 pub mod timeline;
 pub mod why;

@@ -76,12 +76,15 @@ pub fn timeline(case: &Case, run: &Run, divergences: &[Divergence], about: About
     }
 }
 
+/// A lane takes a value at a step; for a back-off also when it ends by itself.
+type Moved = (StepId, Lane, &'static str, Option<Time>);
+
 /// What can be read off the model only while it is led along the facts.
 struct Walk {
     /// The states before the first fact.
     begin: BTreeMap<Cell, CellState>,
     /// Operation and back-off of each pair, with the step at which they were seen.
-    operations: BTreeMap<Cell, Vec<(StepId, Lane, &'static str, Option<Time>)>>,
+    operations: BTreeMap<Cell, Vec<Moved>>,
     /// The first step of every fact's steps.
     rounds: Vec<StepId>,
     /// Rows of states that a fact brought without a step of its own; they stand at the step before.
@@ -257,7 +260,7 @@ fn line(
     let rows: Vec<(StepId, States)> = track.iter().map(|(step, state)| (*step, states(state))).collect();
     let first = rows.first().map_or(States::default(), |(_, first)| *first);
     let begin = began(walk.begin.get(&cell).map_or(first, states), first);
-    let mut changes: Vec<(StepId, Lane, &'static str, Option<Time>)> = Vec::new();
+    let mut changes: Vec<Moved> = Vec::new();
     let mut last = begin;
     for (step, row) in &rows {
         for lane in Lane::ALL {
@@ -268,8 +271,12 @@ fn line(
         last = *row;
     }
     changes.extend(walk.operations.get(&cell).into_iter().flatten());
-    for change in &mut changes {
-        change.0 = walk.author(run, cell, change.1, change.0);
+    // A lane's changes keep their order, whoever their authors are.
+    let mut before: BTreeMap<Lane, StepId> = BTreeMap::new();
+    for (step, lane, ..) in &mut changes {
+        let before = before.entry(*lane).or_default();
+        *before = walk.author(run, cell, *lane, *step).max(*before);
+        *step = *before;
     }
     changes.sort_by_key(|(step, lane, ..)| (*step, *lane));
     CellLine {

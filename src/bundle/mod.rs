@@ -13,9 +13,11 @@ use crate::time::{Span, Time};
 
 mod codec;
 mod error;
+mod meter;
 mod unpack;
 
 pub use error::BundleError;
+pub use meter::Meter;
 
 /// How much may be read; what lies beyond is noted in [`Walk::skipped`], never read.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Nesting of a JSON or YAML document.
     pub json_depth: usize,
+    /// Counts what is read from files, for whoever shows how far it has come.
+    pub meter: Meter,
 }
 
 impl Default for Limits {
@@ -46,6 +50,7 @@ impl Default for Limits {
             held_bytes: 512 << 20,
             line_bytes: 16 << 20,
             json_depth: 128,
+            meter: Meter::default(),
         }
     }
 }
@@ -107,7 +112,7 @@ impl Walker<'_, '_> {
     /// One path of the command line.
     fn given(&mut self, path: &Path, several: bool) -> Result<(), BundleError> {
         if path.as_os_str() == "-" {
-            return self.unpack("-", None, &mut io::stdin().lock(), 0);
+            return self.unpack("-", None, &mut self.limits.meter.on(io::stdin().lock()), 0);
         }
         let opened = |source| BundleError::Open {
             path: path.to_owned(),
@@ -122,7 +127,7 @@ impl Walker<'_, '_> {
             };
             return self.directory(path, &prefix);
         }
-        let mut file = File::open(path).map_err(opened)?;
+        let mut file = self.limits.meter.on(File::open(path).map_err(opened)?);
         self.file(&name_of(path), modified(&meta), &mut file)
     }
 
@@ -145,7 +150,7 @@ impl Walker<'_, '_> {
             match item.metadata() {
                 Ok(meta) if meta.is_dir() => self.directory(&item.path(), &format!("{shown}/"))?,
                 Ok(meta) if meta.is_file() => match File::open(item.path()) {
-                    Ok(mut file) => self.file(&shown, modified(&meta), &mut file)?,
+                    Ok(file) => self.file(&shown, modified(&meta), &mut self.limits.meter.on(file))?,
                     Err(error) => self.skip(&shown, format!("it could not be opened: {error}")),
                 },
                 Ok(_) => self.skip(&shown, "it is a link or a device, not a file".to_owned()),

@@ -1,14 +1,17 @@
 //! `adtrace analyze`: the main job, from a bundle to the verdict.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
-use super::output::Output;
+use super::output::{Colour, Output, width};
 use super::reading::CaseInput;
 use crate::ask::timeline;
+use crate::report::faces::{
+    brief::Brief, github::GitHub, json_lines::JsonLines, junit::JUnit, markdown::Markdown, mermaid::Mermaid,
+    sarif::Sarif, viewer::Viewer,
+};
 use crate::report::html::Html;
 use crate::report::json::Json;
 use crate::report::terminal::Terminal;
@@ -22,8 +25,8 @@ pub struct Analyze {
     /// How to show the report
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Only the first screen, without the lines that prove each step
-    #[arg(long)]
+    /// One line a divergence
+    #[arg(long, conflicts_with = "format")]
     brief: bool,
     /// Also write the report as one page for a browser, with the timeline of every volume
     #[arg(long, value_name = "FILE")]
@@ -40,29 +43,20 @@ enum Format {
     Text,
     /// The report contract
     Json,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Colour {
-    /// On a terminal
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
-impl Colour {
-    fn wanted(self) -> bool {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-        match self {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto if set("NO_COLOR") => false,
-            Colour::Auto => set("CLICOLOR_FORCE") || io::stdout().is_terminal(),
-        }
-    }
+    /// The same, a record a line
+    Jsonl,
+    /// For a ticket, at most 60 lines
+    Markdown,
+    /// Annotations for GitHub Actions
+    Github,
+    /// For whatever shows test results
+    Junit,
+    /// For code scanning, with each chain as a code flow
+    Sarif,
+    /// A drawing of each chain
+    Mermaid,
+    /// The timeline for Perfetto and Chrome's trace viewer
+    Trace,
 }
 
 impl Analyze {
@@ -72,13 +66,17 @@ impl Analyze {
         let (run, end) = case.replay();
         let mut report = case.report_of(&run, &end);
         drop(progress);
-        if let Some(path) = &self.html {
+        if self.html.is_some() || self.format == Format::Trace {
             let about = timeline::About {
-                lines: true,
+                lines: self.html.is_some(),
                 ..timeline::About::default()
             };
             report.timeline = Some(timeline::timeline(&case, &run, &report.divergences, about));
-            output.save(path, |out| Html.write(&report, out))?;
+        }
+        if let Some(path) = &self.html {
+            Output::save(path, |out| Html.write(&report, out))?;
+        }
+        if self.format != Format::Trace {
             report.timeline = None;
         }
         self.show(&report, output)?;
@@ -86,17 +84,24 @@ impl Analyze {
     }
 
     fn show(&self, report: &Report, output: &mut Output) -> Result<(), CliError> {
-        match self.format {
-            Format::Json => Json.write(report, output.writer())?,
-            Format::Text => {
-                let face = Terminal {
-                    colour: self.color.wanted(),
-                    details: !self.brief,
-                    ..Terminal::default()
-                };
-                face.write(report, output.writer())?;
-            }
-        }
-        Ok(())
+        let plain = Terminal::default();
+        let terminal = Terminal {
+            colour: self.color.wanted(),
+            width: width().unwrap_or(plain.width),
+            ..plain
+        };
+        let face: &dyn Face = match self.format {
+            _ if self.brief => &Brief,
+            Format::Text => &terminal,
+            Format::Json => &Json,
+            Format::Jsonl => &JsonLines,
+            Format::Markdown => &Markdown,
+            Format::Github => &GitHub,
+            Format::Junit => &JUnit,
+            Format::Sarif => &Sarif,
+            Format::Mermaid => &Mermaid,
+            Format::Trace => &Viewer,
+        };
+        Ok(face.write(report, output.writer())?)
     }
 }

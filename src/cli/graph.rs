@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::output::Output;
 use super::reading::{About, CaseInput};
-use crate::ask::{CauseGraph, causes, dot};
+use crate::ask::{CauseGraph, causes, dot, mermaid};
 use crate::report::text::Sources;
 
 /// Print what follows from what: the causal graph of a volume or a node
@@ -25,6 +25,8 @@ pub struct Graph {
 enum Format {
     /// For Graphviz: dot -Tsvg
     Dot,
+    /// For code hosts, which draw it
+    Mermaid,
     /// Events and edges, each with its rule
     Json,
 }
@@ -37,6 +39,7 @@ impl Graph {
         let graph = CauseGraph::of(&case, &run, &causes::causes(&case, &run, volume, node));
         match self.format {
             Format::Dot => dot::write(&graph, &Sources::of(&case.inputs()), output.writer())?,
+            Format::Mermaid => mermaid::write(&graph, &Sources::of(&case.inputs()), output.writer())?,
             Format::Json => output.json(&graph)?,
         }
         Ok(0)

@@ -1,10 +1,11 @@
-//! Where output goes: stdout in one stream, stderr for errors and progress.
+//! Where output goes: stdout in one stream with or without colour, stderr for errors and progress.
 //!
-//! In: whether the person wants quiet. Out: a writer. The progress line lives on stderr, only on a terminal, and only when the work takes longer than a
-//! second.
+//! In: what the person wants (`--quiet`, `--color`) and the environment (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM`). Out: a
+//! writer, and how to lay out what is written. The progress line lives on stderr, only on a terminal, and only when the
+//! work takes longer than a second.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,6 +13,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::CliError;
+use crate::bundle::Meter;
+
+/// Pause between two looks of the progress line.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Forms of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -20,6 +25,42 @@ pub enum TextOrJson {
     Text,
     /// For a program
     Json,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set; anywhere with `CLICOLOR_FORCE`
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Colour {
+    /// Whether to colour what goes to stdout.
+    pub fn wanted(self) -> bool {
+        self.decide(io::stdout().is_terminal(), |name| std::env::var(name).ok())
+    }
+
+    /// The same by wish, terminal and environment.
+    fn decide(self, terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        match self {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto if set("NO_COLOR").is_some() => false,
+            Colour::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+            Colour::Auto => terminal && set("TERM").as_deref() != Some("dumb"),
+        }
+    }
+}
+
+/// Columns of the terminal on stdout, where there is one.
+pub fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(columns, _)| usize::from(columns.0))
 }
 
 /// stdout, buffered, and whether progress may show on stderr.
@@ -49,7 +90,7 @@ impl Output {
     }
 
     /// Writes a file beside the answer on stdout.
-    pub fn save(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+    pub fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
         let saved = std::fs::File::create(path).and_then(|file| {
             let mut out = BufWriter::with_capacity(1 << 16, file);
             write(&mut out)?;
@@ -68,7 +109,16 @@ impl Output {
 
     /// Shows that work goes on until the value is dropped.
     pub fn progress(&self, what: &'static str) -> Progress {
-        Progress::start(what, !self.quiet && io::stderr().is_terminal())
+        Progress::start(what, None, self.shows_progress())
+    }
+
+    /// Shows how much of the files is read until the value is dropped.
+    pub fn progress_of(&self, what: &'static str, paths: &[PathBuf], meter: &Meter) -> Progress {
+        Progress::start(what, Some((paths.to_vec(), meter.clone())), self.shows_progress())
+    }
+
+    fn shows_progress(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
     }
 }
 
@@ -84,24 +134,54 @@ pub struct Progress {
 }
 
 impl Progress {
-    fn start(what: &'static str, shown: bool) -> Progress {
+    fn start(what: &'static str, measured: Option<(Vec<PathBuf>, Meter)>, shown: bool) -> Progress {
         let running = shown.then(|| {
             let (stop, stopped) = channel::<()>();
             let thread = std::thread::spawn(move || {
-                if stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
-                    let bar = ProgressBar::new_spinner().with_message(what);
-                    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-                        bar.set_style(style);
-                    }
-                    bar.enable_steady_tick(Duration::from_millis(100));
-                    // Ends with the sender.
-                    let _ = stopped.recv();
-                    bar.finish_and_clear();
+                if stopped.recv_timeout(Duration::from_secs(1)) != Err(RecvTimeoutError::Timeout) {
+                    return;
                 }
+                // Only work that takes long is worth the look at the sizes of its files.
+                let measured = measured.map(|(paths, meter)| (paths.iter().map(|path| bytes_in(path)).sum(), meter));
+                let bar = bar(what, measured.as_ref().map(|(total, _)| *total));
+                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    if let Some((total, meter)) = &measured {
+                        bar.set_position(meter.bytes().min(*total));
+                    }
+                    bar.tick();
+                }
+                bar.finish_and_clear();
             });
             (stop, thread)
         });
         Progress { running }
+    }
+}
+
+/// A bar where the whole is known, else a spinner.
+fn bar(what: &'static str, total: Option<u64>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total @ 1..) => (
+            ProgressBar::new(total),
+            "{spinner} {msg} {bar:24} {bytes} of {total_bytes}, {elapsed}, {eta} left",
+        ),
+        _ => (ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.with_message(what)
+}
+
+/// Bytes of the files below a path, links not followed; what cannot be looked at counts nothing.
+fn bytes_in(path: &Path) -> u64 {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            let items = std::fs::read_dir(path).into_iter().flatten().flatten();
+            items.map(|item| bytes_in(&item.path())).sum()
+        }
+        Ok(meta) if meta.is_file() => meta.len(),
+        _ => 0,
     }
 }
 
@@ -112,5 +192,33 @@ impl Drop for Progress {
             // A progress line that failed takes nothing with it.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_follows_wish_then_environment_then_terminal() {
+        let decide = |colour: Colour, terminal, set: &[(&str, &str)]| {
+            colour.decide(terminal, |name| {
+                let found = set.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert!(decide(Colour::Auto, true, &[]));
+        assert!(!decide(Colour::Auto, false, &[]));
+        assert!(!decide(
+            Colour::Auto,
+            true,
+            &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]
+        ));
+        assert!(decide(Colour::Auto, true, &[("NO_COLOR", "")]));
+        assert!(decide(Colour::Auto, false, &[("CLICOLOR_FORCE", "1")]));
+        assert!(!decide(Colour::Auto, false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!decide(Colour::Auto, true, &[("TERM", "dumb")]));
+        assert!(decide(Colour::Always, false, &[("NO_COLOR", "1")]));
+        assert!(!decide(Colour::Never, true, &[("CLICOLOR_FORCE", "1")]));
     }
 }

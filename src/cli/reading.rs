@@ -43,8 +43,9 @@ impl Input {
 
     /// Reads everything; an error where nothing was recognised.
     pub fn read(&self, output: &Output) -> Result<Reading, CliError> {
-        let progress = output.progress("reading");
-        let reading = fact::read(&self.paths, &self.options())?;
+        let options = self.options();
+        let progress = output.progress_of("reading", &self.paths, &options.limits.meter);
+        let reading = fact::read(&self.paths, &options)?;
         drop(progress);
         self.check(&reading)?;
         Ok(reading)

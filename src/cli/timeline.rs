@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CliError;
-use super::output::{Output, TextOrJson};
+use super::output::{Output, TextOrJson, width};
 use super::reading::{About, CaseInput};
 use crate::ask::timeline;
 use crate::report::Face;
@@ -37,7 +37,8 @@ impl Timeline {
             TextOrJson::Json => output.json(&timeline)?,
             TextOrJson::Text => {
                 report.timeline = Some(timeline);
-                Lanes.write(&report, output.writer())?;
+                let lanes = Lanes { width: width() };
+                lanes.write(&report, output.writer())?;
             }
         }
         Ok(0)

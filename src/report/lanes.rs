@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::text::{Sources, clean, columns, count, millis, pad, short_actor, short_volume};
+use super::text::{Sources, clean, columns, count, cut, lasting, millis, pad, short_actor, short_volume};
 use super::timeline::{CellLine, Change, Event, Lane, Timeline};
 use super::{Face, Report};
 
@@ -14,7 +14,10 @@ const CLOCK: usize = 12;
 
 /// The timeline as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lanes;
+pub struct Lanes {
+    /// Columns to which rows are cut, so that lanes stay lanes on a terminal; none where a row may be as long as it is.
+    pub width: Option<usize>,
+}
 
 impl Face for Lanes {
     fn write(&self, report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
@@ -31,7 +34,10 @@ impl Face for Lanes {
             if at > 0 || timeline.cells.len() > 1 {
                 writeln!(out)?;
             }
-            lane_rows(timeline, cell, &sources, out)?;
+            for row in lane_rows(timeline, cell, &sources) {
+                let row = row.trim_end();
+                writeln!(out, "{}", self.width.map_or(row.into(), |width| cut(row, width)))?;
+            }
         }
         Ok(())
     }
@@ -70,21 +76,19 @@ fn table(cells: &[CellLine], out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 /// One pair: what was so at first, then every change.
-fn lane_rows(timeline: &Timeline, cell: &CellLine, sources: &Sources<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+fn lane_rows(timeline: &Timeline, cell: &CellLine, sources: &Sources<'_>) -> Vec<String> {
     let mut head = format!("{} on {}", called(cell), clean(&cell.node));
     for more in cell.pods.iter().chain(&cell.divergences) {
         head.push_str(" · ");
         head.push_str(&clean(more));
     }
-    writeln!(out, "{head}: {}", count(cell.changes.len() as u64, "change"))?;
+    head.push_str(": ");
+    head.push_str(&count(cell.changes.len() as u64, "change"));
     let rows = rows(timeline, cell);
     let widths = Lane::ALL.map(|lane| {
         let values = rows.iter().filter_map(|row| row.value(lane));
-        values
-            .map(|value| columns(&value))
-            .max()
-            .unwrap_or(0)
-            .max(columns(lane.label()))
+        let widest = values.map(|value| columns(&value)).max().unwrap_or(0);
+        widest.max(columns(lane.label()))
     });
     let line = |first: &str, values: [String; 9]| {
         let mut text = pad(first, CLOCK);
@@ -94,29 +98,27 @@ fn lane_rows(timeline: &Timeline, cell: &CellLine, sources: &Sources<'_>, out: &
         }
         text
     };
-    writeln!(
-        out,
-        "{}",
-        line("", Lane::ALL.map(|lane| lane.label().to_owned())).trim_end()
-    )?;
     let first = Lane::ALL.map(|lane| lane.of(&cell.begin).replace("none", "-"));
-    writeln!(out, "{}", line("at first", first).trim_end())?;
-    for row in rows {
+    let mut lines = vec![
+        head,
+        line("", Lane::ALL.map(|lane| lane.label().to_owned())),
+        line("at first", first),
+    ];
+    lines.extend(rows.iter().map(|row| {
         let values = Lane::ALL.map(|lane| row.value(lane).unwrap_or_else(|| "│".to_owned()));
         let step = &row.event.step;
         let place = match step.evidence.first() {
-            Some(evidence) if step.observed => format!("  {}", sources.place(evidence)),
-            _ => "  (inferred)".to_owned(),
+            Some(evidence) if step.observed => sources.place(evidence),
+            _ => "(inferred)".to_owned(),
         };
-        writeln!(
-            out,
-            "{}  {}  {}{place}",
+        let actor = pad(short_actor(&step.actor), 10);
+        format!(
+            "{}  {actor}  {}  {place}",
             line(&millis(step.at), values),
-            pad(short_actor(&step.actor), 10),
             clean(&step.what)
-        )?;
-    }
-    Ok(())
+        )
+    }));
+    lines
 }
 
 /// What one step changed in a pair.
@@ -132,7 +134,7 @@ impl Row<'_> {
         let value = match (change.until, change.value) {
             (Some(until), value) => {
                 let wait = (until - self.event.step.at).as_millis().max(0);
-                format!("{value} {}", super::text::lasting(wait.unsigned_abs()))
+                format!("{value} {}", lasting(wait.unsigned_abs()))
             }
             (None, "none") => "-".to_owned(),
             (None, value) => value.to_owned(),

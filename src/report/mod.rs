@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::fact::Party;
 use crate::time::Time;
 
+pub mod faces;
 pub mod html;
 pub mod json;
 pub mod lanes;
@@ -23,6 +24,8 @@ pub mod words;
 
 #[cfg(test)]
 mod example;
+#[cfg(test)]
+mod schema;
 
 /// Name and number of the structure that [`Report`] serialises to.
 pub const SCHEMA: &str = "adtrace.report/1";
@@ -35,6 +38,7 @@ pub trait Face {
 
 /// What `adtrace analyze` found. Lists are in causal order, then by time, then by name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -86,6 +90,7 @@ impl Report {
 
 /// The program that made a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool {
     /// `adtrace`.
     pub name: &'static str,
@@ -104,6 +109,7 @@ impl Default for Tool {
 
 /// The answer in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The evidence covers the machinery, and the states agree or disagree within bounds.
@@ -128,6 +134,7 @@ impl Verdict {
 
 /// The span of time that the evidence speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Window {
     /// First moment.
     pub from: Time,
@@ -137,6 +144,7 @@ pub struct Window {
 
 /// The Kubernetes release whose rules were applied, and why that one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Profile {
     /// Minor release, `1.20`.
     pub kubernetes: String,
@@ -151,6 +159,7 @@ pub struct Profile {
 
 /// One cell in which the states parted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Divergence {
     /// `D1`, `D2`, … in the order of the list.
     pub id: String,
@@ -205,6 +214,7 @@ pub struct Divergence {
 
 /// What a divergence means for the people concerned; later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It heals by itself, but later than the machinery's own bounds allow.
@@ -217,6 +227,7 @@ pub enum Severity {
 
 /// Whether a divergence ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The states still disagree when the recording ends.
@@ -227,6 +238,7 @@ pub enum Status {
 
 /// How sure a divergence's story is; later is surer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// Another story fits too, see `alternatives`.
@@ -239,6 +251,7 @@ pub enum Confidence {
 
 /// One step of a story.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     /// When, on the corrected axis.
     pub at: Time,
@@ -346,6 +359,7 @@ impl From<&Party> for Actor {
 
 /// A line that shows something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// Path within the input as given, archive members as `bundle.tar.zst!control-plane/audit.log`.
     pub source: String,
@@ -360,6 +374,7 @@ pub struct Evidence {
 
 /// A run of lines that say the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Repeat {
     /// How many lines, the first included.
     pub count: u32,
@@ -369,6 +384,7 @@ pub struct Repeat {
 
 /// The states of a cell before the operation, after the trigger (or the operation, where there is none) and at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatesOverTime {
     /// Just before the operation.
     pub before: States,
@@ -380,6 +396,7 @@ pub struct StatesOverTime {
 
 /// Every party's view of one cell at one moment. Null: nothing tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct States {
     /// A pod that the controller counts wants the volume on this node.
     pub desired: Option<bool>,
@@ -399,6 +416,7 @@ pub struct States {
 
 /// The controller's actual state of world for a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ControllerState {
     /// Held attached.
@@ -427,6 +445,7 @@ impl ControllerState {
 
 /// The state of a `VolumeAttachment`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttachmentState {
     /// There is none.
@@ -458,6 +477,7 @@ impl AttachmentState {
 
 /// Whether the volume is mounted on the node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mounted {
     /// Mounted last.
@@ -483,6 +503,7 @@ impl Mounted {
 
 /// Another story that was weighed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Alternative {
     /// Its mechanism.
     pub mechanism: String,
@@ -492,6 +513,7 @@ pub struct Alternative {
 
 /// One act and what it would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Remedy {
     /// `restart-controller`, `delete-pod-other-node`, …
     pub action: String,
@@ -508,6 +530,7 @@ pub struct Remedy {
 
 /// What an act would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The states come to agree.
@@ -522,6 +545,7 @@ pub enum Outcome {
 
 /// A wish that can't be met yet while the machinery does what it is meant to do. Never a divergence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Wait {
     /// For what it waits.
     pub kind: WaitKind,
@@ -548,6 +572,7 @@ pub struct Wait {
 
 /// For what a wish waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitKind {
     /// An exclusive volume is still attached to, or used on, another node.
@@ -597,6 +622,7 @@ impl fmt::Display for WaitKind {
 
 /// A fact that no step of the model explains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unexplained {
     /// When.
     pub at: Time,
@@ -608,6 +634,7 @@ pub struct Unexplained {
 
 /// Evidence that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Missing {
     /// What: `no kubelet log for node-2`.
     pub what: String,
@@ -620,6 +647,7 @@ pub struct Missing {
 
 /// Counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Volumes about which something was recorded.
     pub volumes: u64,
@@ -639,6 +667,7 @@ pub struct Summary {
 
 /// One input stream.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Input {
     /// Path within the input as given, archive members as `bundle.tar.zst!member`.
     pub path: String,
@@ -665,6 +694,7 @@ pub struct Input {
 
 /// How the clock of an input was placed on the common axis.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Clock {
     /// What was added to the times as written, in milliseconds.
     pub offset_ms: f64,

@@ -15,6 +15,7 @@ pub const SCHEMA: &str = "adtrace.timeline/1";
 
 /// What happened to every pair of volume and node.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Timeline {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -33,6 +34,7 @@ pub struct Timeline {
 
 /// One pair over time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CellLine {
     /// Unique volume name.
     pub volume: String,
@@ -55,6 +57,7 @@ pub struct CellLine {
 
 /// One lane takes a new value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// The step that made it: index into [`Timeline::events`].
     pub event: u32,
@@ -69,6 +72,7 @@ pub struct Change {
 
 /// A step and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
     /// What happened.
     #[serde(flatten)]
@@ -83,6 +87,7 @@ pub struct Event {
 
 /// One step follows from another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cause {
     /// The earlier step: index into [`Timeline::events`].
     pub from: u32,
@@ -96,6 +101,7 @@ pub struct Cause {
 
 /// What changes over time in a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// A pod that the controller counts wants it here.

@@ -171,7 +171,7 @@ fn advice(divergence: &Divergence) -> String {
         if !acts.is_empty() {
             let acts: Vec<String> = acts.iter().map(|act| text(act)).collect();
             // Writing to a String does not fail.
-            let _ = write!(out, "<dt class=\"{class}\">{label}</dt><dd>{}</dd>\n", acts.join(" · "));
+            let _ = writeln!(out, "<dt class=\"{class}\">{label}</dt><dd>{}</dd>", acts.join(" · "));
         }
     }
     if out.is_empty() {
@@ -197,7 +197,7 @@ fn list(entries: impl ExactSizeIterator<Item = String>) -> String {
     let mut out: String = entries.take(SHOWN).map(|entry| format!("<li>{entry}</li>\n")).collect();
     if total > SHOWN {
         // Writing to a String does not fail.
-        let _ = write!(out, "<li>and {} more</li>\n", grouped((total - SHOWN) as u64));
+        let _ = writeln!(out, "<li>and {} more</li>", grouped((total - SHOWN) as u64));
     }
     if out.is_empty() {
         out

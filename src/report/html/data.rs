@@ -133,7 +133,7 @@ fn cells(timeline: &Timeline, since: &dyn Fn(Time) -> i64, texts: &mut Texts) ->
         pods: cell.pods.iter().map(|pod| texts.id(pod)).collect(),
         divergences: cell.divergences.iter().map(|id| texts.id(id)).collect(),
         begin: Lane::ALL.iter().map(|lane| texts.id(lane.of(&cell.begin))).collect(),
-        end: states(&cell.end).into_iter().map(|value| texts.id(value)).collect(),
+        end: states(cell.end).into_iter().map(|value| texts.id(value)).collect(),
         changes: cell
             .changes
             .iter()
@@ -152,11 +152,11 @@ fn cells(timeline: &Timeline, since: &dyn Fn(Time) -> i64, texts: &mut Texts) ->
 }
 
 /// The states of the report contract, in its order.
-fn states(states: &States) -> Vec<&'static str> {
+fn states(states: States) -> Vec<&'static str> {
     let lanes = Lane::ALL
         .iter()
         .filter(|lane| !matches!(lane, Lane::Operation | Lane::BackOff));
-    lanes.map(|lane| lane.of(states)).collect()
+    lanes.map(|lane| lane.of(&states)).collect()
 }
 
 impl Events {

@@ -1,7 +1,7 @@
 //! The report as one page to open in a browser: no network, no other file.
 //!
 //! In: a [`Report`], best with its timeline. Out: HTML. What a person must know stands in the document itself and shows
-//! without scripts; the lanes and the tables of pairs and steps are drawn by `page.js` from a packed data element. The
+//! without scripts; the lanes and the tables of pairs and steps are drawn by a script from a packed data element. The
 //! policy in the head allows this one script and this one style sheet, by their hashes, and nothing else.
 
 use std::fmt::Write as _;
@@ -16,7 +16,18 @@ mod base64;
 mod card;
 mod data;
 
-const SCRIPT: &str = include_str!("page.js");
+/// The script: its parts share one scope.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n(async () => {\n",
+    include_str!("data.js"),
+    include_str!("lanes.js"),
+    include_str!("moves.js"),
+    include_str!("tables.js"),
+    include_str!("page.js"),
+    "})().catch((error) => {\n\
+     document.getElementById(\"timeline-note\").textContent = `The timeline could not be drawn: ${error.message}`;\n\
+     throw error;\n});\n"
+);
 const STYLE: &str = include_str!("page.css");
 /// The part of the page that the script fills.
 const STAGE: &str = include_str!("stage.html");
