@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod diagnose;
+pub mod doctor;
 pub mod explore;
 pub mod fact;
 pub mod graph;

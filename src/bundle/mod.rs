@@ -85,7 +85,22 @@ pub type Visit<'v> = dyn FnMut(Entry<'_>) -> io::Result<ControlFlow<()>> + 'v;
 /// # Errors
 /// A path given that cannot be opened, and what `visit` fails with.
 pub fn walk(paths: &[PathBuf], limits: &Limits, visit: &mut Visit<'_>) -> Result<Walk, BundleError> {
+    walk_from(None, paths, limits, visit)
+}
+
+/// Like [`walk`], with paths below `root` shown by their way from there, so that parts of a bundle that are read apart
+/// bear the names that they have in the whole.
+///
+/// # Errors
+/// As [`walk`].
+pub fn walk_from(
+    root: Option<&Path>,
+    paths: &[PathBuf],
+    limits: &Limits,
+    visit: &mut Visit<'_>,
+) -> Result<Walk, BundleError> {
     let mut walker = Walker {
+        root,
         limits,
         visit,
         walk: Walk::default(),
@@ -102,6 +117,7 @@ pub fn walk(paths: &[PathBuf], limits: &Limits, visit: &mut Visit<'_>) -> Result
 
 /// The state of one walk.
 struct Walker<'w, 'v> {
+    root: Option<&'w Path>,
     limits: &'w Limits,
     visit: &'w mut Visit<'v>,
     walk: Walk,
@@ -120,15 +136,25 @@ impl Walker<'_, '_> {
         };
         let meta = std::fs::metadata(path).map_err(opened)?;
         if meta.is_dir() {
-            let prefix = if several {
-                format!("{}/", name_of(path))
-            } else {
-                String::new()
+            let prefix = match self.from_root(path) {
+                Some(way) if way.is_empty() => way,
+                Some(way) => format!("{way}/"),
+                None if several => format!("{}/", name_of(path)),
+                None => String::new(),
             };
             return self.directory(path, &prefix);
         }
         let mut file = self.limits.meter.on(File::open(path).map_err(opened)?);
-        self.file(&name_of(path), modified(&meta), &mut file)
+        let shown = self.from_root(path).unwrap_or_else(|| name_of(path));
+        self.file(&shown, modified(&meta), &mut file)
+    }
+
+    /// The way from the root to a path below it, `/` between its parts.
+    fn from_root(&self, path: &Path) -> Option<String> {
+        let (root, path) = (std::path::absolute(self.root?).ok()?, std::path::absolute(path).ok()?);
+        let way = path.strip_prefix(root).ok()?;
+        let parts: Vec<_> = way.iter().map(|part| part.to_string_lossy()).collect();
+        Some(parts.join("/"))
     }
 
     /// All files below a directory, names in byte order, links not followed.

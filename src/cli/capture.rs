@@ -9,10 +9,13 @@ use clap::Args;
 use super::error::CliError;
 use super::output::Output;
 use super::reading::{Input, moment};
-use crate::fact::{Reading, trace};
+use super::redact::Names;
+use crate::fact::{ReadOptions, Reading, trace};
 use crate::graph::cast::Cast;
+use crate::pipeline::Options;
 use crate::time::Time;
-use crate::trace::{Cut, narrow};
+use crate::trace::redact::{Found, Redactor};
+use crate::trace::{Cut, narrow, shrink};
 
 /// Effort of zstd: traces are small, and are read more often than written.
 const LEVEL: i32 = 12;
@@ -22,6 +25,10 @@ const LEVEL: i32 = 12;
 pub struct Capture {
     #[command(flatten)]
     input: Input,
+    /// Folder that stands for the whole: files below it are named by their way from there, so that captures of parts fit
+    /// together
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
     /// Where to write; compressed where the name ends in .zst; - is stdout
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -37,15 +44,28 @@ pub struct Capture {
     /// Leave out what only speaks of volumes that this pod does not use
     #[arg(long, value_name = "NAMESPACE/NAME", conflicts_with = "volume")]
     pod: Option<String>,
+    /// Keep only what the verdict needs: tries for a while which facts can be left out
+    #[arg(long)]
+    shrink: bool,
+    /// Replace all names, addresses and secrets by others; --key and --mapping imply it
+    #[arg(long)]
+    redact: bool,
+    #[command(flatten)]
+    names: Names,
 }
 
 impl Capture {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
-        let mut reading = self.input.read(output)?;
         let cut = Cut {
             since: self.since,
             until: self.until,
         };
+        let options = ReadOptions {
+            root: self.root.clone(),
+            keep_ages: cut.is_whole() && !self.shrink,
+            ..self.input.options()
+        };
+        let mut reading = self.input.read_with(&options, output)?;
         cut.apply(&mut reading);
         if let Some(name) = self.volume.as_ref().or(self.pod.as_ref()) {
             let cast = Cast::of(&reading.facts);
@@ -57,6 +77,19 @@ impl Capture {
                     .collect(),
             };
             narrow(&mut reading, &cast, &volumes);
+        }
+        if self.shrink {
+            let bar = output.bar();
+            let told = &mut |facts| bar.set_message(format!("shrinking: {facts} facts left"));
+            reading = shrink(&reading, &Options::default(), told);
+            bar.finish_and_clear();
+        }
+        if self.redact || self.names.asked() {
+            let mut found = Found::default();
+            found.reading(&reading);
+            let redactor = Redactor::new(&found, &self.names.key()?)?;
+            reading = redactor.reading(&reading)?;
+            self.names.keep(&redactor, &self.output, output)?;
         }
         if self.output == Path::new("-") {
             trace::write(&reading, output.writer())?;

@@ -8,6 +8,8 @@ use crate::ask::why::NoSuchPlace;
 use crate::fact::FactError;
 use crate::graph::names::NameError;
 use crate::report::text::{and, clean};
+use crate::trace::check::FindError;
+use crate::trace::redact::bundle::RedactError;
 
 /// A command that could not be done.
 #[derive(Debug)]
@@ -51,6 +53,27 @@ pub enum CliError {
     NothingToTry,
     /// Vectors that could not be compared.
     Verify(crate::verify::Error),
+    /// An expectation would be written over.
+    ExpectationThere {
+        /// Where it stands.
+        path: PathBuf,
+    },
+    /// A bundle could not be redacted.
+    Redact(RedactError),
+    /// Traces cannot be looked for there.
+    Find(FindError),
+    /// No trace in the paths.
+    NoTraces {
+        /// The paths as given.
+        paths: Vec<PathBuf>,
+    },
+    /// A file could not be opened.
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// A file could not be written.
     Save {
         /// Which.
@@ -106,6 +129,25 @@ impl fmt::Display for CliError {
                     similar.join(" or ")
                 )
             }
+            CliError::ExpectationThere { path } => write!(
+                f,
+                "{} is there already; give --force to write over it, or let adtrace check --update change it.",
+                clean(&path.display().to_string())
+            ),
+            CliError::Redact(error) => write!(f, "{}.", clean(&error.to_string())),
+            CliError::Find(error) => write!(f, "{}.", clean(&error.to_string())),
+            CliError::NoTraces { paths } => write!(
+                f,
+                "no *.adtrace or *.adtrace.zst lies in {}; adtrace capture makes a trace of a bundle.",
+                names(paths)
+            ),
+            CliError::Open { path, error } => {
+                write!(
+                    f,
+                    "{} could not be opened: {error}.",
+                    clean(&path.display().to_string())
+                )
+            }
             CliError::Save { path, error } => {
                 write!(
                     f,
@@ -155,6 +197,18 @@ impl From<NameError> for CliError {
 impl From<NoSuchPlace> for CliError {
     fn from(error: NoSuchPlace) -> CliError {
         CliError::Place(error)
+    }
+}
+
+impl From<RedactError> for CliError {
+    fn from(error: RedactError) -> CliError {
+        CliError::Redact(error)
+    }
+}
+
+impl From<FindError> for CliError {
+    fn from(error: FindError) -> CliError {
+        CliError::Find(error)
     }
 }
 

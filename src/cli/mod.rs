@@ -10,7 +10,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod analyze;
 mod capture;
+mod check;
+mod diff;
+mod doctor;
 mod error;
+mod expect;
 mod explain;
 mod explore;
 mod facts;
@@ -20,6 +24,7 @@ mod inputs;
 mod model;
 mod output;
 mod reading;
+mod redact;
 mod state;
 mod timeline;
 mod whatif;
@@ -70,6 +75,11 @@ enum Command {
     WhatIf(whatif::WhatIf),
     Graph(graph::Graph),
     Capture(capture::Capture),
+    Redact(redact::Redact),
+    Expect(expect::Expect),
+    Check(check::Check),
+    Diff(diff::DiffCommand),
+    Doctor(doctor::Doctor),
     Facts(facts::Facts),
     Inputs(inputs::Inputs),
     Explain(explain::Explain),
@@ -97,6 +107,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::WhatIf(command) => command.run(&mut output),
         Command::Graph(command) => command.run(&mut output),
         Command::Capture(command) => command.run(&mut output),
+        Command::Redact(command) => command.run(&mut output),
+        Command::Expect(command) => command.run(&mut output),
+        Command::Check(command) => command.run(&mut output),
+        Command::Diff(command) => command.run(&mut output),
+        Command::Doctor(command) => command.run(&mut output),
         Command::Model(command) => command.run(&mut output),
         Command::Facts(command) => command.run(&mut output),
         Command::Inputs(command) => command.run(&mut output),

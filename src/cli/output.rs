@@ -102,6 +102,24 @@ impl Output {
         })
     }
 
+    /// A line on stderr that the caller keeps up to date; hidden where nobody looks on.
+    pub fn bar(&self) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
+
+    /// One line on stderr for whoever looks on.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            // Where stderr is closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "adtrace: {text}");
+        }
+    }
+
     /// Everything out.
     pub fn finish(&mut self) -> Result<(), CliError> {
         Ok(self.stdout.flush()?)

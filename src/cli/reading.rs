@@ -43,9 +43,13 @@ impl Input {
 
     /// Reads everything; an error where nothing was recognised.
     pub fn read(&self, output: &Output) -> Result<Reading, CliError> {
-        let options = self.options();
+        self.read_with(&self.options(), output)
+    }
+
+    /// Reads everything with options of the caller's; an error where nothing was recognised.
+    pub fn read_with(&self, options: &ReadOptions, output: &Output) -> Result<Reading, CliError> {
         let progress = output.progress_of("reading", &self.paths, &options.limits.meter);
-        let reading = fact::read(&self.paths, &options)?;
+        let reading = fact::read(&self.paths, options)?;
         drop(progress);
         self.check(&reading)?;
         Ok(reading)

@@ -27,7 +27,7 @@ pub mod text;
 pub mod trace;
 
 pub use kind::Kind;
-pub use reading::{FactError, ReadOptions, print, read};
+pub use reading::{FactError, ReadOptions, print, read, settle_ages};
 
 /// A name shared by many facts: a unique volume name, a node, `namespace/pod`, a `VolumeAttachment`.
 pub type Name = Arc<str>;

@@ -37,6 +37,11 @@ pub struct ReadOptions {
     pub year: Option<i16>,
     /// Zone of klog headers, against all else.
     pub zone: Option<Zone>,
+    /// Paths below this folder are shown by their way from there.
+    pub root: Option<PathBuf>,
+    /// Leave facts that tell no moment but an age as they are ([`settle_ages`] gives them their moments): for a part of
+    /// a recording, whose end is not the end of the whole.
+    pub keep_ages: bool,
 }
 
 impl Default for ReadOptions {
@@ -46,6 +51,8 @@ impl Default for ReadOptions {
             limits: Limits::default(),
             year: None,
             zone: None,
+            root: None,
+            keep_ages: false,
         }
     }
 }
@@ -82,8 +89,8 @@ pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading, FactErr
     let unsure = first.reading.sources.iter().any(|source| source.assumed.is_some());
     // A date that only a later source tells places the klog lines of the earlier ones.
     match first.near.filter(|_| unsure) {
-        Some(near) => Ok(pass(paths, options, Some(near))?.finish()),
-        None => Ok(first.finish()),
+        Some(near) => Ok(pass(paths, options, Some(near))?.finish(options.keep_ages)),
+        None => Ok(first.finish(options.keep_ages)),
     }
 }
 
@@ -152,7 +159,7 @@ fn pass(paths: &[PathBuf], options: &ReadOptions, near: Option<Time>) -> Result<
         near,
         ..Reader::default()
     };
-    let walk = bundle::walk(paths, &options.limits, &mut |mut entry| {
+    let walk = bundle::walk_from(options.root.as_deref(), paths, &options.limits, &mut |mut entry| {
         reader.source(&mut entry, options)?;
         Ok(ControlFlow::Continue(()))
     })?;
@@ -233,8 +240,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Sorts, and gives facts without a time of their own the end of the window.
-    fn finish(mut self) -> Reading {
+    /// Sorts, and gives facts without a time of their own the end of the window, where that is wanted.
+    fn finish(mut self, keep_ages: bool) -> Reading {
         let mut waiting: Vec<Fact> = self.unanswered.into_values().collect();
         waiting.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.facts.extend(waiting);
@@ -246,14 +253,12 @@ impl Reader {
                 *slot = SourceId(new);
             }
         }
-        let end = end_of_window(&self.reading);
         for fact in &mut self.reading.facts {
             let old = usize::try_from(fact.source.0).unwrap_or(usize::MAX);
             fact.source = place.get(old).copied().unwrap_or(fact.source);
-            // Facts without a time of their own count back from the end of the window.
-            if is_relative(fact.at) {
-                fact.at = end - (Time::MAX - fact.at);
-            }
+        }
+        if !keep_ages {
+            settle_ages(&mut self.reading);
         }
         self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -295,9 +300,23 @@ fn begins_like_klog(text: &str) -> bool {
     text.starts_with(['I', 'W', 'E', 'F']) && text.bytes().skip(1).take(4).filter(u8::is_ascii_digit).count() == 4
 }
 
-/// Whether a moment is given as an age, counted back from [`Time::MAX`].
-fn is_relative(at: Time) -> bool {
-    at > Time::MAX - Span::secs(5_000_000_000)
+/// Gives facts that tell no moment but an age theirs, counted back from the end of the window.
+pub fn settle_ages(reading: &mut Reading) {
+    let end = end_of_window(reading);
+    for fact in &mut reading.facts {
+        if let Some(age) = age(fact.at) {
+            fact.at = end - age;
+        }
+    }
+}
+
+/// Ages are shorter than this; every moment of the calendar is farther from [`Time::MAX`].
+pub(super) const AGES: Span = Span::secs(5_000_000_000);
+
+/// The age that a moment stands for, where it is counted back from [`Time::MAX`].
+pub(super) fn age(at: Time) -> Option<Span> {
+    let age = Time::MAX - at;
+    (age <= AGES).then_some(age)
 }
 
 fn path_of(reading: &Reading, index: usize) -> &str {
@@ -305,8 +324,8 @@ fn path_of(reading: &Reading, index: usize) -> &str {
 }
 
 /// The last moment that any source tells of.
-fn end_of_window(reading: &Reading) -> Time {
-    let facts = reading.facts.iter().map(|fact| fact.at).filter(|at| !is_relative(*at));
+pub(super) fn end_of_window(reading: &Reading) -> Time {
+    let facts = reading.facts.iter().map(|fact| fact.at).filter(|at| age(*at).is_none());
     let alive = reading
         .sources
         .iter()

@@ -228,6 +228,13 @@ pub fn speaker_letter(party: &Party) -> Option<char> {
     }
 }
 
+/// All texts of the table as they stand there, slots and all.
+pub fn texts() -> impl Iterator<Item = &'static str> {
+    ROWS.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.splitn(5, '\t').nth(4))
+}
+
 /// Reads one line of the table; `None` for comments and for what is no row.
 fn row(line: &'static str) -> Option<Row> {
     if line.starts_with('#') {

@@ -10,8 +10,9 @@ use std::io::{self, BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::reading::{AGES, age, end_of_window};
 use super::{Fact, Reading, Source, SourceId};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// The form's name and number; a change that older versions cannot read raises it.
 const FORM: &str = "adtrace.trace/1";
@@ -79,12 +80,12 @@ enum Line<S, F> {
     Fact(FactLine<F>),
 }
 
-/// A fact as it stands in a trace. A dumped object has no time of its own: it counts at the end of what was recorded,
-/// wherever that is once several traces are read together.
+/// A fact as it stands in a trace. A dumped object has no time of its own, and a row of an event table only an age: they
+/// count from the end of what was recorded, wherever that is once several traces are read together.
 #[derive(Serialize, Deserialize)]
 struct FactLine<F> {
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    untimed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before_end_us: Option<i64>,
     #[serde(flatten)]
     fact: F,
 }
@@ -100,12 +101,20 @@ pub fn write(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
             schema: FORM.to_owned(),
         },
     )?;
+    let end = end_of_window(reading);
     let mut facts = reading.facts.iter().peekable();
     for (id, source) in (0_u32..).map(SourceId).zip(&reading.sources) {
         put(out, &Line::<_, &Fact>::Source(source))?;
         while let Some(fact) = facts.next_if(|fact| fact.source == id) {
-            let untimed = fact.kind.is_dump();
-            put(out, &Line::<&Source, _>::Fact(FactLine { untimed, fact }))?;
+            let kept = age(fact.at);
+            let before_end_us = kept.map(|age| age.0).or(fact.kind.is_dump().then_some(0));
+            // Nobody should have to read a moment at the end of all times.
+            let shown = kept.map(|age| Fact {
+                at: end - age,
+                ..fact.clone()
+            });
+            let fact = shown.as_ref().unwrap_or(fact);
+            put(out, &Line::<&Source, _>::Fact(FactLine { before_end_us, fact }))?;
         }
     }
     Ok(())
@@ -116,7 +125,7 @@ fn put(out: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Reads a trace; dumped objects come back with [`Time::MAX`].
+/// Reads a trace; facts that count from the end come back so counted from [`Time::MAX`].
 ///
 /// # Errors
 /// A line that is no part of a trace, or a form of another version.
@@ -154,8 +163,8 @@ pub fn read(bytes: &mut dyn BufRead) -> Result<Reading, TraceError> {
                 })?;
                 let mut fact = *line.fact;
                 fact.source = SourceId(source);
-                if line.untimed {
-                    fact.at = Time::MAX;
+                if let Some(age) = line.before_end_us {
+                    fact.at = Time::MAX - Span(age.clamp(0, AGES.0));
                 }
                 reading.facts.push(fact);
             }
