@@ -190,7 +190,7 @@ fn a_large_page_paints_at_once_and_scrolls_smoothly() {
     browser.size(1280, 900);
     browser.open(&html(&large()));
     let paint = browser.number("performance.getEntriesByName('first-contentful-paint')[0].startTime");
-    let ready = browser.number("window.readyAfter || performance.now()");
+    let ready = browser.number("performance.now()");
     browser.evaluate("document.getElementById('scope').value = 'all'; document.getElementById('scope').dispatchEvent(new Event('change'))");
     let list = browser.number(&format!(
         "({FRAMES})((i) => {{ document.getElementById('steps').scrollTop = i * 777 % 2500000 }})"

@@ -33,7 +33,7 @@ class Table {
     const count = Math.min(room, this.list.length - first);
     while (this.rows.length < count) {
       const row = el("tr", { tabIndex: 0 });
-      for (let i = 0; i < this.columns; i++) row.append(el("td"));
+      for (let i = 0; i < this.columns; i++) row.append(el("td", {}, ""));
       this.rows.push(row);
       this.below.before(row);
     }
@@ -56,10 +56,13 @@ class Table {
     this.draw();
   }
 }
-const put = (row, values) => values.forEach((value, i) => {
-  const cell = row.children[i];
-  if (cell.textContent !== value) cell.textContent = value;
-});
+// Rows remember their values: asking the document for them would cost more than writing them.
+const put = (row, values) => {
+  values.forEach((value, i) => {
+    if (!row.values || row.values[i] !== value) row.children[i].firstChild.data = value;
+  });
+  row.values = values;
+};
 const plainName = new Map(cells.map((_, cell) => [`${cells[cell].volume} ${cells[cell].node}`, called(cell)]));
 const subject = (event) => {
   const [volume, node] = [events.volume[event], events.node[event]];
@@ -125,6 +128,21 @@ const cellTable = new Table($("cells"), (row, cell) => {
 });
 let shownCells = cells.map((_, cell) => cell);
 let sorting = { key: "diverged", up: false };
+// The chooser beside the lanes has the first pairs in the table's order; the table has all.
+const MOST_CHOICES = 300;
+const fillChooser = () => {
+  const chooser = $("pairs");
+  const some = shownCells.slice(0, MOST_CHOICES);
+  chooser.hidden = some.length < 2;
+  chooser.replaceChildren(
+    el("option", { value: "", textContent: "another pair" }),
+    ...some.map((cell) => el("option", { value: cell, textContent: [pairName(cell), KEY.diverged(cell)].join(" ").trim() })),
+  );
+};
+$("pairs").addEventListener("change", (event) => {
+  if (event.target.value !== "") choose(Number(event.target.value));
+  event.target.value = "";
+});
 const sortCells = () => {
   const { key, up } = sorting;
   const compare = (a, b) => {
@@ -141,6 +159,7 @@ const sortCells = () => {
   });
   $("cells-count").textContent = `${shownCells.length.toLocaleString("en")} of ${cells.length.toLocaleString("en")}`;
   cellTable.set(shownCells);
+  fillChooser();
   drawSquares();
 };
 document.querySelectorAll("#cells thead th").forEach((head) => {
