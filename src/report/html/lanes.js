@@ -100,7 +100,7 @@ const drawLane = (lane, list) => {
       pen.lineTo(from, y + 18);
       pen.fill();
       if (over - from > 60) {
-        pen.fillStyle = ink.text;
+        pen.fillStyle = ink.paper;
         pen.fillText(`${now.value} ${lasting(now.until - now.at)}`, from + 5, y + 12);
       }
     } else {

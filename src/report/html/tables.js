@@ -1,6 +1,7 @@
 // Steps and pairs as tables of which only the visible rows exist, and one square a pair. In: the data, a filter, an order.
 // Out: rows, and the pair or step that was picked.
 const ROW = 26;
+const TALL = 384;
 class Table {
   constructor(box, fill, pick) {
     this.box = box;
@@ -25,6 +26,7 @@ class Table {
   }
   set(list) {
     this.list = list;
+    this.box.style.height = `${Math.min(TALL, (list.length + 1) * ROW + 4)}px`;
     this.draw();
   }
   draw(all = false) {
