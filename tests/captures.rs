@@ -208,7 +208,7 @@ fn redaction_and_analysis_change_places_for_all_recordings() {
     let mut differ = Vec::new();
     for item in std::fs::read_dir(&folder).expect("the folder reads") {
         let path = item.expect("the entry reads").path();
-        let reading = read(&[path.clone()], &ReadOptions::default()).expect("it reads");
+        let reading = read(std::slice::from_ref(&path), &ReadOptions::default()).expect("it reads");
         let mut found = Found::default();
         found.reading(&reading);
         let redactor = Redactor::new(&found, &Key::from_phrase("all")).expect("it is built");

@@ -136,7 +136,7 @@ impl Walker<'_, '_> {
         };
         let meta = std::fs::metadata(path).map_err(opened)?;
         if meta.is_dir() {
-            let prefix = match self.from_root(path) {
+            let prefix = match self.way_to(path) {
                 Some(way) if way.is_empty() => way,
                 Some(way) => format!("{way}/"),
                 None if several => format!("{}/", name_of(path)),
@@ -145,12 +145,12 @@ impl Walker<'_, '_> {
             return self.directory(path, &prefix);
         }
         let mut file = self.limits.meter.on(File::open(path).map_err(opened)?);
-        let shown = self.from_root(path).unwrap_or_else(|| name_of(path));
+        let shown = self.way_to(path).unwrap_or_else(|| name_of(path));
         self.file(&shown, modified(&meta), &mut file)
     }
 
     /// The way from the root to a path below it, `/` between its parts.
-    fn from_root(&self, path: &Path) -> Option<String> {
+    fn way_to(&self, path: &Path) -> Option<String> {
         let (root, path) = (std::path::absolute(self.root?).ok()?, std::path::absolute(path).ok()?);
         let way = path.strip_prefix(root).ok()?;
         let parts: Vec<_> = way.iter().map(|part| part.to_string_lossy()).collect();

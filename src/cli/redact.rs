@@ -69,7 +69,10 @@ impl Names {
         ));
         if !redactor.left().is_empty() {
             let left = redactor.left().join(", ");
-            output.note(&format!("too short to be replaced, and still there: {}", clean(&left)));
+            output.note(&format!(
+                "no other name of that form was free, so these are still there: {}",
+                clean(&left)
+            ));
         }
         Ok(())
     }

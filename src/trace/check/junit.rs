@@ -1,4 +1,4 @@
-//! JUnit XML, as Jenkins, GitLab and most other CI systems read it.
+//! `JUnit` XML, as Jenkins, GitLab and most other CI systems read it.
 
 use std::io::{self, Write};
 

@@ -69,10 +69,10 @@ pub(super) fn summary(checked: &Checked) -> String {
         (broken, "not checked"),
     ];
     for (number, words) in parts.into_iter().filter(|(number, _)| *number > 0) {
-        text.push_str(&format!(", {} {words}", grouped(number)));
+        text = format!("{text}, {} {words}", grouped(number));
     }
     if let Some(release) = &checked.kubernetes {
-        text.push_str(&format!(" (replayed as Kubernetes {release})"));
+        text = format!("{text} (replayed as Kubernetes {release})");
     }
     text
 }

@@ -194,16 +194,16 @@ struct Notes {
 }
 
 impl Notes {
-    fn add(&mut self, what: What, place: &str, expected: impl ToString, found: impl ToString) {
+    fn add(&mut self, what: What, place: &str, expected: impl fmt::Display, found: impl fmt::Display) {
         self.found.push(Difference {
             what,
             place: place.to_owned(),
-            expected: expected.to_string(),
-            found: found.to_string(),
+            expected: format!("{expected}"),
+            found: format!("{found}"),
         });
     }
 
-    fn put(&mut self, field: &str, expected: impl ToString, found: impl ToString) {
+    fn put(&mut self, field: &str, expected: impl fmt::Display, found: impl fmt::Display) {
         let place = match self.place.as_str() {
             "" => field.to_owned(),
             place => format!("{place}: {field}"),

@@ -118,9 +118,9 @@ pub fn redact(paths: &[PathBuf], options: &ReadOptions, key: &Key, out: &Path) -
     };
     let lone = paths.len() == 1 && paths.iter().all(|path| path.is_file());
     let mut failed: Option<RedactError> = None;
-    let walk = bundle::walk(paths, &options.limits, &mut |entry| {
+    let walk = bundle::walk(paths, &options.limits, &mut |mut entry| {
         let place = out.join(place(&done.redactor.text(entry.path), lone));
-        match write(entry, &done.redactor, &place) {
+        match write(&mut entry, &done.redactor, &place) {
             Ok(()) => {
                 done.files += 1;
                 Ok(ControlFlow::Continue(()))
@@ -138,12 +138,14 @@ pub fn redact(paths: &[PathBuf], options: &ReadOptions, key: &Key, out: &Path) -
     }
 }
 
-fn write(entry: Entry<'_>, redactor: &Redactor, place: &Path) -> io::Result<()> {
+fn write(entry: &mut Entry<'_>, redactor: &Redactor, place: &Path) -> io::Result<()> {
     if let Some(folder) = place.parent() {
         fs::create_dir_all(folder)?;
     }
     let mut file = BufWriter::new(File::create(place)?);
-    chunks(entry.bytes, &mut |text| file.write_all(redactor.text(text).as_bytes()))?;
+    chunks(&mut *entry.bytes, &mut |text| {
+        file.write_all(redactor.text(text).as_bytes())
+    })?;
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     // Lines without a year are dated by their file.
     if let Some(at) = entry.modified

@@ -345,11 +345,10 @@ impl Found {
 /// The key that ends before a separator, without quotes and their escapes.
 fn key_before(text: &str, at: usize) -> &str {
     let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '"', '\\']);
-    let key = before
+    before
         .rsplit(|c: char| !(is_name(c) || c == '/'))
         .next()
-        .unwrap_or_default();
-    key
+        .unwrap_or_default()
 }
 
 /// The value after a separator: a quoted text, a word, or a list of them.
@@ -393,15 +392,12 @@ fn map_values(rest: &str, each: &mut dyn FnMut(&str)) {
 /// A quoted text, escaped or not, or a word.
 fn first_value(text: &str) -> Option<&str> {
     let text = text.trim_start_matches('\\');
-    let value = match text.strip_prefix(['"', '\'']) {
-        Some(quoted) => {
-            let end = quoted.find(['"', '\'', '\\', '\n'])?;
-            quoted.get(..end)?
-        }
-        None => {
-            let end = text.find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']' | ')' | ';'));
-            text.get(..end.unwrap_or(text.len()))?
-        }
+    let value = if let Some(quoted) = text.strip_prefix(['"', '\'']) {
+        let end = quoted.find(['"', '\'', '\\', '\n'])?;
+        quoted.get(..end)?
+    } else {
+        let end = text.find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']' | ')' | ';'));
+        text.get(..end.unwrap_or(text.len()))?
     };
     (!value.is_empty() && value.len() < 4096).then_some(value)
 }

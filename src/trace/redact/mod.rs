@@ -11,8 +11,8 @@ use std::io::{self, Write};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use crate::fact::Reading;
 use crate::fact::text::TELLING;
-use crate::fact::{Name, Reading};
 
 pub mod bundle;
 mod collect;
@@ -125,7 +125,7 @@ impl Redactor {
         let mut hits: Vec<(usize, usize, usize)> = self
             .search
             .find_overlapping_iter(text)
-            .filter(|hit| self.counts(text, hit.start(), hit.end()))
+            .filter(|hit| Redactor::counts(text, hit.start(), hit.end()))
             .map(|hit| (hit.start(), hit.end(), hit.pattern().as_usize()))
             .collect();
         if hits.is_empty() {
@@ -176,7 +176,7 @@ impl Redactor {
     }
 
     /// Whether a match is the name and not part of another word.
-    fn counts(&self, text: &str, from: usize, to: usize) -> bool {
+    fn counts(text: &str, from: usize, to: usize) -> bool {
         let name = text.get(from..to).unwrap_or_default();
         let has = |test: fn(&u8) -> bool| name.as_bytes().iter().any(test);
         let distinct = name.len() >= DISTINCT && has(|byte| !byte.is_ascii_alphabetic());
@@ -217,12 +217,6 @@ impl Redactor {
             serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| self.json(field)),
             _ => {}
         }
-    }
-
-    /// One name.
-    #[must_use]
-    pub fn name(&self, name: &Name) -> Name {
-        Name::from(self.text(name).as_ref())
     }
 }
 

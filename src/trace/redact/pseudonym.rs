@@ -3,13 +3,15 @@
 //! In: a [`Key`] and a name. Out: a name in which letters are other letters and digits other digits, while dashes, dots
 //! and the words that say which component a name belongs to stay where they are. The same length keeps excerpts of
 //! lines cut at the same place; the same shape keeps `web-0` an ordinal and a uid a uid. It is a Feistel network over
-//! the characters, with SipHash as its round function: a permutation of all names of one shape, so that nothing has to
+//! the characters, with `SipHash` as its round function: a permutation of all names of one shape, so that nothing has to
 //! be remembered for two runs under one key to agree.
 
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
+/// How many names of a cycle are tried: of addresses few are valid.
+const TRIES: u32 = 20_000;
 /// Rounds of the network.
 const ROUNDS: u8 = 10;
 
@@ -78,7 +80,7 @@ impl Key {
     pub fn pseudonym(&self, name: &str, fits: &mut dyn FnMut(&str) -> bool) -> Option<String> {
         let shape = Shape::of(name);
         let mut now = name.to_owned();
-        for _ in 0..200 {
+        for _ in 0..TRIES {
             now = self.permuted(&now, &shape);
             if now != name && fits(&now) {
                 return Some(now);

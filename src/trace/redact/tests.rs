@@ -53,11 +53,15 @@ fn no_name_survives_in_a_redacted_bundle_and_the_verdict_stays() {
         "detach-backoff-drops-report-as-attached"
     );
     let mut text = String::new();
-    crate::bundle::walk(std::slice::from_ref(&out), &Default::default(), &mut |entry| {
-        text.push_str(entry.path);
-        entry.bytes.read_to_string(&mut text)?;
-        Ok(std::ops::ControlFlow::Continue(()))
-    })
+    crate::bundle::walk(
+        std::slice::from_ref(&out),
+        &crate::bundle::Limits::default(),
+        &mut |entry| {
+            text.push_str(entry.path);
+            entry.bytes.read_to_string(&mut text)?;
+            Ok(std::ops::ControlFlow::Continue(()))
+        },
+    )
     .unwrap();
     std::fs::remove_dir_all(&out).unwrap();
     let known = [

@@ -26,7 +26,7 @@ const OTHERS: &str = "
     node node-controller nodes none null object objects openapi os owner patch path
     persistent persistentvolume persistentvolume-controller persistentvolumeclaim persistentvolumeclaims persistentvolumes
     phase plugin plugins pod pods policy port ports priority
-    priorityclasses proxy pv pvc pvs queue ready reason registration replicas replicaset replicasets request requests resources
+    priorityclasses proxy pv pvc pvs ready reason registration replicas replicaset replicasets request requests resources
     response rolebinding roles root run running schedule scheduler secret secrets
     selector server service serviceaccount serviceaccounts services size source spec stage start state statefulset statefulsets
     status stderr stdout storage storage.k8s.io storageclass
