@@ -110,7 +110,9 @@ impl Case {
         report.waits = teller.waits(&findings);
         report.unexplained = teller.unexplained();
         report.missing = coverage.missing;
-        report.verdict = match (report.divergences.is_empty(), coverage.carries_clean) {
+        report.missing.extend(teller.torn());
+        let carries_clean = coverage.carries_clean && run.holes.is_empty() && !findings.leaves_riddle();
+        report.verdict = match (report.divergences.is_empty(), carries_clean) {
             (false, _) => Verdict::Diverged,
             (true, true) => Verdict::Clean,
             (true, false) => Verdict::Insufficient,

@@ -70,9 +70,8 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
             "kubectl logs of the csi-attacher container, at -v=5",
         ));
     }
-    let words = usize::from(controller) + usize::from(lives.audit && bodies) + usize::from(kubelets > 0);
     Coverage {
-        carries_clean: words >= 2 && (lives.audit || !lives.controllers.is_empty()),
+        carries_clean: controller && lives.audit && bodies && kubelets == cast.nodes.len(),
         any: !reading.facts.is_empty(),
         missing,
     }

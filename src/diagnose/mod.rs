@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::cast::{Node, Volume};
 use crate::model::world::World;
 use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
+use crate::report::WaitKind;
 use crate::time::{Span, Time};
 
 pub mod catalogue;
@@ -51,6 +52,8 @@ pub struct Finding {
     pub since: Time,
     /// When the states agreed again.
     pub until: Option<Time>,
+    /// Whether a part of what led here was not recorded.
+    pub is_torn: bool,
 }
 
 /// All that a run tells.
@@ -60,6 +63,16 @@ pub struct Findings {
     pub divergences: Vec<Finding>,
     /// Waits.
     pub waits: Vec<Waiting>,
+}
+
+impl Findings {
+    /// Whether a pod waits to the end for a reason that nothing recorded tells: that is not well, whatever it is.
+    #[must_use]
+    pub fn leaves_riddle(&self) -> bool {
+        self.waits
+            .iter()
+            .any(|wait| wait.kind == WaitKind::Other && wait.until.is_none())
+    }
 }
 
 /// Reads a run.
@@ -75,9 +88,27 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
     for breach in safety::breaches(run, script.lives, &exclusive) {
         add_breach(run, end, &breach, &mut divergences);
     }
+    for finding in &mut divergences {
+        finding.is_torn = is_torn(script, run, finding);
+    }
+    divergences.retain(|finding| !finding.is_torn || holds_out(finding));
     divergences.sort_by_key(|finding| (finding.since, finding.cell));
     let waits = waits::of(script, run, &divergences);
     Findings { divergences, waits }
+}
+
+/// Whether a part of the history behind a finding is missing: lines that others must have followed, the audit log, or
+/// the controller's log of the time of the operation.
+fn is_torn(script: &Script, run: &Run, finding: &Finding) -> bool {
+    let heard = script.lives.controller_heard;
+    let believed = heard.is_some_and(|heard| heard <= run.at(finding.story.operation));
+    run.is_torn(finding.cell.0) || !script.lives.audit || !believed
+}
+
+/// Whether a finding on a volume with a gap in its history is worth a word all the same: somebody was seen to suffer,
+/// and does so to the end.
+fn holds_out(finding: &Finding) -> bool {
+    finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck
 }
 
 /// Volumes about which the model has to be asked: their states differ at the end, a wish stayed unmet for long, or a
@@ -237,6 +268,7 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
             story,
             since,
             until,
+            is_torn: false,
         });
     }
     found
@@ -296,5 +328,6 @@ fn add_breach(run: &Run, end: &World, breach: &safety::Breach, found: &mut Vec<F
         story,
         since,
         until,
+        is_torn: false,
     });
 }

@@ -3,6 +3,8 @@
 //! In: findings, the run, the reading. Out: the report's divergences, waits, unexplained facts. Ids become names here,
 //! facts become lines of evidence; nothing is decided any more.
 
+use std::collections::BTreeSet;
+
 use super::catalogue::{self, Fixed};
 use super::waits::Waiting;
 use super::{Finding, Findings, Harm};
@@ -61,6 +63,36 @@ impl Teller<'_> {
             })
         });
         told.collect()
+    }
+
+    /// Volumes with a gap in their history: what the gap means, and where it shows first.
+    #[must_use]
+    pub fn torn(&self) -> Option<report::Missing> {
+        let first = self.fact(self.run.holes.first()?.fact)?;
+        let line = self.line(first);
+        let volumes: BTreeSet<Volume> = self.run.holes.iter().map(|hole| hole.volume).collect();
+        let names: Vec<String> = volumes
+            .iter()
+            .take(3)
+            .map(|volume| self.cast.info(*volume).name.to_string())
+            .collect();
+        let more = match volumes.len().saturating_sub(names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(report::Missing {
+            what: format!(
+                "lines about {}{more}: {}:{} and others cannot have come about by what was recorded before them",
+                names.join(", "),
+                line.source,
+                line.line
+            ),
+            consequence: "what happened to these volumes in between is not known, so they are not called well"
+                .to_owned(),
+            supply: Some(
+                "the logs and the audit log of the whole time, rotated files and --previous included".to_owned(),
+            ),
+        })
     }
 
     fn divergence(&self, finding: &Finding, number: u32) -> Divergence {
@@ -144,6 +176,9 @@ impl Teller<'_> {
                 .get(id as usize)
                 .is_some_and(|step| step.observed && !step.evidence.is_empty())
         });
+        if finding.is_torn {
+            return Confidence::Possible;
+        }
         if seen && finding.story.symptom.is_some() && finding.mechanism != catalogue::UNKNOWN {
             Confidence::Proven
         } else {

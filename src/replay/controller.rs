@@ -76,6 +76,7 @@ impl Replay<'_> {
             self.world.assume_wanted(pair);
             if self.script.lives.audit {
                 self.unexplained(id, "an attach starts though no pod is known to want the volume there");
+                self.hole(id, cell.0);
             }
         }
         self.world.attach_begins(pair);
@@ -83,6 +84,7 @@ impl Replay<'_> {
     }
 
     fn attach_done(&mut self, id: FactId, cell: Cell) {
+        self.expect_operation(id, cell, false);
         self.world.attach_ended(cell, true);
         self.step(Deed::AttachDone, Party::Controller, on(cell), &[id]);
         self.due(cell.1);
@@ -140,6 +142,7 @@ impl Replay<'_> {
         }
         if self.world.held(pair).is_none() {
             self.world.assume_held(pair, true);
+            self.hole(id, cell.0);
         }
         if self.world.on_report(pair) {
             self.drop_report(cell, &[id], false);
@@ -211,7 +214,15 @@ impl Replay<'_> {
         !self.script.profile.has(Behaviour::BackoffCheckedBeforeUnreport) && self.world.detach_backs_off(cell)
     }
 
+    /// What ends must have begun, if the log goes back that far.
+    fn expect_operation(&mut self, id: FactId, cell: Cell, detach: bool) {
+        if self.world.operation(cell.0) != Some((detach, cell.1)) {
+            self.hole(id, cell.0);
+        }
+    }
+
     fn detach_done(&mut self, id: FactId, cell: Cell) {
+        self.expect_operation(id, cell, true);
         self.world.detach_ended(cell, true);
         self.step(Deed::DetachDone, Party::Controller, on(cell), &[id]);
     }
@@ -249,6 +260,7 @@ impl Replay<'_> {
         if self.world.held(pair) != Some(true) {
             self.world.assume_held(pair, true);
             self.unexplained(id, "the controller holds a volume attached that the model does not");
+            self.hole(id, cell.0);
         }
         self.dirty.push(cell);
     }
@@ -368,6 +380,9 @@ impl Replay<'_> {
             let pair = (volume, node);
             if self.world.held(pair).is_none() {
                 self.world.assume_held(pair, true);
+                if self.sees_both() {
+                    self.hole(id, volume);
+                }
             }
             self.world.put_on_report(pair);
             self.step(Deed::ReportAdded, Party::Controller, (Some(volume), Some(node)), &[id])

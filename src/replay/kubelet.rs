@@ -9,6 +9,9 @@ use crate::model::world::board::NodeObject;
 use crate::model::world::node::Stage;
 use crate::time::{Span, Time};
 
+/// A look at the report and the line that tells of it may lie that far apart.
+const NEAR: Span = Span::secs(3);
+
 impl Replay<'_> {
     /// A line of a kubelet's log.
     pub(super) fn kubelet_says(&mut self, id: FactId, fact: &Fact) {
@@ -24,8 +27,9 @@ impl Replay<'_> {
         };
         let cell = (volume, node);
         let pod = self.script.cast.pod(fact);
+        self.expect_attached(id, fact, cell);
         let deed = match fact.kind {
-            Kind::OpBackoff => self.kubelet_backs_off(fact, cell),
+            Kind::OpBackoff => self.kubelet_backs_off(id, fact, cell),
             Kind::KubeletVerifyOk => self.stage(cell, Stage::Verified, Deed::Verified),
             Kind::KubeletMounted => self.stage(cell, Stage::Mounted, Deed::Mounted),
             Kind::KubeletDeviceMounted | Kind::KubeletReconstructed => {
@@ -47,6 +51,27 @@ impl Replay<'_> {
             self.containers(id, fact, deed, pod);
         }
         self.dirty.push(cell);
+    }
+
+    /// A kubelet goes by the report and the `VolumeAttachment`: what it found there must have been written.
+    fn expect_attached(&mut self, id: FactId, fact: &Fact, cell: Cell) {
+        if !self.script.lives.audit {
+            return;
+        }
+        let attached = self
+            .world
+            .board
+            .attachments
+            .get(&cell)
+            .is_some_and(|object| object.attached);
+        let lost = match fact.kind {
+            Kind::KubeletVerifyOk => !self.world.board.reported(cell),
+            Kind::KubeletDeviceMounted => !attached,
+            _ => false,
+        };
+        if lost {
+            self.hole(id, cell.0);
+        }
     }
 
     /// Containers run once the volumes are mounted, and have ended when they are unmounted: told by no object where pod
@@ -128,7 +153,7 @@ impl Replay<'_> {
     }
 
     /// An operation of the kubelet failed: the symptom, mostly.
-    fn kubelet_backs_off(&mut self, fact: &Fact, cell: Cell) -> Option<Deed> {
+    fn kubelet_backs_off(&mut self, id: FactId, fact: &Fact, cell: Cell) -> Option<Deed> {
         let Detail::Backoff {
             inner, until, wait_ms, ..
         } = &fact.detail
@@ -144,12 +169,29 @@ impl Replay<'_> {
         if deed == Deed::UnmountFailed {
             self.world.driver.node_refuses.insert(cell);
         }
-        if deed == Deed::VerifyFailed && !self.script.lives.audit {
-            self.world.not_reported(cell);
+        if deed == Deed::VerifyFailed && self.world.board.reported(cell) {
+            self.denied(id, cell);
         }
         let wait = Span::millis(wait_ms.unwrap_or(500));
         self.world.kubelet_waits(cell, until.unwrap_or(fact.at + wait), wait);
         Some(deed)
+    }
+
+    /// The kubelet asks the API server and does not find the volume reported, which the model holds reported.
+    fn denied(&mut self, id: FactId, cell: Cell) {
+        if self.script.lives.audit {
+            let near = self.world.now - NEAR;
+            let recent = self.run.steps.iter().rev().take_while(|step| step.at >= near);
+            let published = [Deed::ReportPublished, Deed::ReportAddedByHand];
+            if recent
+                .filter(|step| step.concerns(cell))
+                .any(|step| published.contains(&step.deed))
+            {
+                return;
+            }
+            self.hole(id, cell.0);
+        }
+        self.world.not_reported(cell);
     }
 
     fn kubelet_started(&mut self, id: FactId, fact: &Fact, node: Node) {

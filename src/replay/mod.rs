@@ -60,13 +60,30 @@ pub struct Run {
     pub steps: Vec<Step>,
     /// Facts without explanation.
     pub unexplained: Vec<Unexplained>,
+    /// Facts that others must have come before, which were not recorded.
+    pub holes: Vec<Hole>,
     /// Facts the replay had to do with.
     pub considered: usize,
     /// The states of every pair: after which step, and what they were from then on.
     pub track: BTreeMap<Cell, Vec<(StepId, CellState)>>,
 }
 
+/// A fact that tells of a loss: it cannot have come about by what was recorded before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// The fact.
+    pub fact: FactId,
+    /// The volume of whose history a part is missing.
+    pub volume: Volume,
+}
+
 impl Run {
+    /// Whether a part of the volume's history is missing.
+    #[must_use]
+    pub fn is_torn(&self, volume: Volume) -> bool {
+        self.holes.iter().any(|hole| hole.volume == volume)
+    }
+
     /// When a step was taken.
     #[must_use]
     pub fn at(&self, step: StepId) -> Time {
@@ -282,6 +299,16 @@ impl<'a> Replay<'a> {
 
     fn unexplained(&mut self, fact: FactId, why: &'static str) {
         self.run.unexplained.push(Unexplained { fact, why });
+    }
+
+    /// Something about the volume that led to this fact was not recorded.
+    fn hole(&mut self, fact: FactId, volume: Volume) {
+        self.run.holes.push(Hole { fact, volume });
+    }
+
+    /// Whether logs and objects were both recorded, so that either tells what the other lacks.
+    fn sees_both(&self) -> bool {
+        self.script.lives.audit && self.script.lives.controller_heard.is_some()
     }
 
     /// Another fact says what the last such step already did: it becomes part of its proof.

@@ -50,6 +50,10 @@ impl Replay<'_> {
         self.node_life(id, fact, node, before.as_ref(), &after);
         let patch = detail.patch.as_ref();
         if fact.party == Party::Controller && status {
+            let in_use = before.as_ref().map_or(BTreeSet::new(), |object| object.in_use.clone());
+            for volume in in_use.symmetric_difference(&after.in_use) {
+                self.hole(id, *volume);
+            }
             self.world.board.nodes.insert(node, after.clone());
             let touches = patch.is_none_or(|patch| patch.attached.is_some() || patch.empty);
             if touches && (patch.is_some() || call.is_some_and(|call| !call.body)) {
@@ -146,12 +150,15 @@ impl Replay<'_> {
         if own && after.in_use != before.in_use {
             self.kubelet_wrote_status(node, after);
         }
-        for volume in before
-            .attached
-            .symmetric_difference(&after.attached)
-            .copied()
-            .collect::<Vec<_>>()
-        {
+        let changed: Vec<Volume> = before.attached.symmetric_difference(&after.attached).copied().collect();
+        if own && !asks_for_report(fact) {
+            // A kubelet does not write the report: its answer shows what another's write made of it, which was lost.
+            for volume in changed {
+                self.hole(id, volume);
+            }
+            return;
+        }
+        for volume in changed {
             let gone = before.attached.contains(&volume);
             let deed = if gone {
                 Deed::ReportEdited
@@ -196,8 +203,14 @@ impl Replay<'_> {
         } else {
             &none
         };
+        if fact.kind != Kind::VaApiCreated && !self.world.board.attachments.contains_key(&pair) {
+            self.hole(id, volume);
+        }
         match fact.kind {
             Kind::VaApiCreated => {
+                if self.world.board.attachments.contains_key(&pair) {
+                    self.hole(id, volume);
+                }
                 self.world.board.attachments.insert(pair, Attachment::default());
                 self.world.attacher.notice(pair, fact.at);
                 self.step(Deed::VaCreated, fact.party.clone(), cell, &[id]);

@@ -1,0 +1,134 @@
+//! With less evidence an analysis says less; it never says something else.
+
+mod damage;
+#[allow(dead_code, reason = "of the wrappings only files and lines are needed here")]
+mod rewrap;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use adtrace::report::{Confidence, Divergence, Report, Status, Verdict};
+use adtrace::{Options, analyze};
+
+use damage::{DAMAGES, Damage};
+use rewrap::File;
+
+fn report(files: &[File], name: &str) -> Report {
+    let place = std::env::temp_dir().join(format!("adtrace-damaged-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&place).expect("the folder is made");
+    rewrap::store(files, &place);
+    let report = analyze(std::slice::from_ref(&place), &Options::default()).expect("it reads");
+    let _ = std::fs::remove_dir_all(&place);
+    report
+}
+
+/// How a report on less evidence stands to the whole one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stands {
+    /// The same verdict and names.
+    Same,
+    /// Less sure, or it says what is missing.
+    Less,
+    /// Something that is not so.
+    Wrong(String),
+}
+
+fn stands(whole: &Report, less: &Report, damage: &Damage) -> Stands {
+    let about = |divergence: &Divergence| {
+        whole
+            .divergences
+            .iter()
+            .filter(|known| known.volume == divergence.volume)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let mut same = less.verdict == whole.verdict;
+    for found in &less.divergences {
+        let known = about(found);
+        if known.is_empty() {
+            return Stands::Wrong(format!("false alarm: {} {:?}", found.mechanism, found.confidence));
+        }
+        let named = known.iter().any(|known| known.mechanism == found.mechanism);
+        if !named && found.confidence != Confidence::Possible {
+            let names: Vec<&str> = known.iter().map(|known| known.mechanism.as_str()).collect();
+            return Stands::Wrong(format!(
+                "{} named {} {:?}",
+                names.join(", "),
+                found.mechanism,
+                found.confidence
+            ));
+        }
+        same &= named;
+    }
+    let lasting = whole.divergences.iter().any(|known| known.status == Status::Open);
+    let must_show = whole.verdict == Verdict::Diverged && !damage.ends_early && (lasting || !damage.begins_late);
+    if must_show && less.verdict == Verdict::Clean {
+        return Stands::Wrong(format!("{} called clean", whole.divergences[0].mechanism));
+    }
+    if same { Stands::Same } else { Stands::Less }
+}
+
+#[test]
+fn less_evidence_never_gives_another_verdict() {
+    let files = rewrap::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING"));
+    let whole = report(&files, "whole");
+    for (damage, number) in DAMAGES.iter().zip(0..) {
+        let less = report(&(damage.of)(&files), &format!("less-{number}"));
+        let stands = stands(&whole, &less, damage);
+        assert!(!matches!(stands, Stands::Wrong(_)), "{}: {stands:?}", damage.name);
+    }
+}
+
+/// Over a folder of recordings, each a folder: `scripts/damage FOLDER`.
+#[test]
+#[ignore = "needs a folder of recordings; scripts/damage runs it"]
+fn all_recordings_with_all_damages() {
+    let folder = PathBuf::from(std::env::var_os("ADTRACE_RECORDINGS").expect("ADTRACE_RECORDINGS names a folder"));
+    let only = std::env::var("ADTRACE_WAY").unwrap_or_default();
+    let mut recordings: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("the folder reads")
+        .map(|entry| entry.expect("the entry reads").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    recordings.sort();
+    let recordings: Vec<(String, Vec<File>, Report)> = recordings
+        .iter()
+        .map(|path| {
+            let files = rewrap::load(path);
+            let whole = report(&files, "whole");
+            (
+                path.file_name()
+                    .map_or(String::new(), |name| name.to_string_lossy().into_owned()),
+                files,
+                whole,
+            )
+        })
+        .collect();
+    let mut all_wrong = 0;
+    for damage in DAMAGES.iter().filter(|damage| damage.name.contains(&only)) {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (name, files, whole) in &recordings {
+            let less = report(&(damage.of)(files), "less");
+            let stands = stands(whole, &less, damage);
+            let word = match &stands {
+                Stands::Same => "same",
+                Stands::Less => "less",
+                Stands::Wrong(why) => {
+                    println!("    {name}: {why}");
+                    "wrong"
+                }
+            };
+            *counts.entry(word).or_default() += 1;
+        }
+        let count = |word| counts.get(word).copied().unwrap_or(0);
+        println!(
+            "{}: {} same, {} less, {} wrong",
+            damage.name,
+            count("same"),
+            count("less"),
+            count("wrong")
+        );
+        all_wrong += count("wrong");
+    }
+    assert_eq!(all_wrong, 0, "wrong verdicts");
+}
