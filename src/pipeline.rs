@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::clock;
 use crate::diagnose::tell::Teller;
 use crate::diagnose::{self, Finding, coverage};
 use crate::fact::{self, FactError, ReadOptions, Reading};
@@ -13,7 +14,7 @@ use crate::model::profile::{Profile, Version};
 use crate::model::world::World;
 use crate::replay::{Lives, Replay, Run, Script};
 use crate::report::{self, Clock, Confidence, Divergence, Input, Report, Severity, Status, Summary, Verdict, Window};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::trace::Cut;
 use crate::whatif;
 
@@ -56,9 +57,13 @@ impl Case {
     /// Prepares the replay of a reading.
     #[must_use]
     pub fn of(mut reading: Reading, options: &Options) -> Case {
-        options.cut.apply(&mut reading);
-        let order = crate::clock::settle(&reading);
-        let cast = Cast::of(&reading.facts);
+        let mut cast = Cast::of(&reading.facts);
+        clock::settle(&mut reading, &cast);
+        if !options.cut.is_whole() {
+            options.cut.apply(&mut reading);
+            cast = Cast::of(&reading.facts);
+        }
+        let order = clock::order(&reading);
         let lives = Lives::of(&reading, &cast);
         let release = release::of(&reading, options.kubernetes);
         Case {
@@ -189,14 +194,23 @@ impl Case {
             irrelevant: source.irrelevant,
             not_understood: source.not_understood,
             clock: Clock {
-                offset_ms: 0.0,
-                bound_ms: None,
+                offset_ms: source.offset.map_or(0.0, |offset| millis(offset.by)),
+                bound_ms: source.offset.and_then(|offset| offset.bound).map(millis),
                 zone: source.zone.clone(),
             },
             notes: source.notes.iter().cloned().chain(source.assumed.clone()).collect(),
         });
         inputs.collect()
     }
+}
+
+/// Microseconds as milliseconds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "what clocks are off by lies far below 2^53 microseconds"
+)]
+fn millis(span: Span) -> f64 {
+    span.0 as f64 / 1000.0
 }
 
 /// Analyses paths: the main job.

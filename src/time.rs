@@ -14,7 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Time(pub i64);
 
 /// A length of time in microseconds; may be negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Span(pub i64);
 
 impl Time {
@@ -51,6 +52,12 @@ impl Span {
     #[must_use]
     pub const fn secs(s: i64) -> Span {
         Span(s * 1_000_000)
+    }
+
+    /// The same length without a sign.
+    #[must_use]
+    pub const fn abs(self) -> Span {
+        Span(self.0.saturating_abs())
     }
 
     /// Whole milliseconds, rounded towards zero.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 pub mod audit;
 pub mod event;
@@ -43,6 +43,20 @@ pub struct Reading {
     pub sources: Vec<Source>,
     /// All facts, in the order of source and line.
     pub facts: Vec<Fact>,
+}
+
+impl Reading {
+    /// The last moment that any line tells of. Dumped objects tell none: they count at this moment.
+    #[must_use]
+    pub fn end(&self) -> Time {
+        let timed = self
+            .facts
+            .iter()
+            .filter(|fact| !fact.is_untimed() && reading::age(fact.at).is_none());
+        let alive = self.sources.iter().filter_map(|source| source.alive.last());
+        let ends = alive.map(|(_, end)| *end);
+        timed.map(|fact| fact.at).chain(ends).max().unwrap_or_default()
+    }
 }
 
 /// What a file can be taken for.
@@ -94,9 +108,24 @@ pub struct Source {
     pub assumed: Option<String>,
     /// Zone that the written times were read in, `UTC` or an offset.
     pub zone: String,
+    /// Whether nothing told the zone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zone_assumed: bool,
+    /// What its clock was off by, once `clock` has found that out; its times are corrected then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<Offset>,
     /// Anything the reader of the report should know: truncated gzip, over-long lines, skipped links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// What a source's clock was off by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offset {
+    /// What was added to the source's times.
+    pub by: Span,
+    /// How far the true offset can be from `by`; `None` where the evidence leaves a side open.
+    pub bound: Option<Span>,
 }
 
 /// Who speaks.
@@ -187,6 +216,12 @@ pub struct Fact {
 }
 
 impl Fact {
+    /// Whether it has no time of its own: dumped objects and version files.
+    #[must_use]
+    pub fn is_untimed(&self) -> bool {
+        self.kind.is_dump() || self.kind == Kind::ReleaseSeen
+    }
+
     /// A fact that names nothing yet, at line 0 of source 0.
     #[must_use]
     pub fn new(kind: Kind, party: Party, at: Time) -> Fact {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bundle::{self, BundleError, Entry, Limits};
-use crate::record::{self, Body, Context, Klog, Outer, Record, Zone};
+use crate::record::{self, Anchor, Body, Context, Klog, Outer, Record, Zone};
 use crate::time::{Span, Time};
 
 use super::klog::Said;
@@ -85,13 +85,20 @@ impl From<BundleError> for FactError {
 /// # Errors
 /// A path that cannot be opened, or that fails while it is read.
 pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading, FactError> {
-    let first = pass(paths, options, None)?;
-    let unsure = first.reading.sources.iter().any(|source| source.assumed.is_some());
-    // A date that only a later source tells places the klog lines of the earlier ones.
-    match first.near.filter(|_| unsure) {
-        Some(near) => Ok(pass(paths, options, Some(near))?.finish(options.keep_ages)),
-        None => Ok(first.finish(options.keep_ages)),
+    let mut reader = Reader::default();
+    let walk = bundle::walk_from(options.root.as_deref(), paths, &options.limits, &mut |mut entry| {
+        reader.source(&mut entry, options)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for (path, why) in walk.skipped {
+        reader.reading.sources.push(Source {
+            path,
+            format: "unknown",
+            notes: vec![why],
+            ..Source::default()
+        });
     }
+    Ok(reader.finish(options.keep_ages))
 }
 
 /// Writes facts as JSON, one a line (`report-contract`, Facts).
@@ -153,27 +160,6 @@ impl<'a> FactLine<'a> {
     }
 }
 
-/// One walk over all sources.
-fn pass(paths: &[PathBuf], options: &ReadOptions, near: Option<Time>) -> Result<Reader, FactError> {
-    let mut reader = Reader {
-        near,
-        ..Reader::default()
-    };
-    let walk = bundle::walk_from(options.root.as_deref(), paths, &options.limits, &mut |mut entry| {
-        reader.source(&mut entry, options)?;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    for (path, why) in walk.skipped {
-        reader.reading.sources.push(Source {
-            path,
-            format: "unknown",
-            notes: vec![why],
-            ..Source::default()
-        });
-    }
-    Ok(reader)
-}
-
 /// What grows while sources are read.
 #[derive(Default)]
 struct Reader {
@@ -181,6 +167,8 @@ struct Reader {
     names: Names,
     /// A moment with a full date, from any source.
     near: Option<Time>,
+    /// Sources read before any told a date, and how their headers were placed.
+    undated: Vec<(SourceId, Anchor)>,
     /// Audit events whose answer was not seen yet, by audit ID.
     unanswered: FxHashMap<Box<str>, Fact>,
     /// Audit IDs whose answer was seen.
@@ -222,8 +210,10 @@ impl Reader {
         };
         let summary = record::records(&mut bytes, &context, &mut |record| one.record(record))?;
         let near = summary.near;
+        let undated = summary.undated.clone();
         let source = one.finish(summary);
         self.reading.sources.push(source);
+        self.undated.extend(undated.map(|anchor| (id, anchor)));
         self.near = self.near.or(near);
         Ok(())
     }
@@ -240,8 +230,37 @@ impl Reader {
         Ok(())
     }
 
+    /// Places the lines of sources that nothing dated by the date that a later source told; where none did, all near
+    /// the first, so that no year comes between them.
+    fn date(&mut self) {
+        let undated = std::mem::take(&mut self.undated);
+        let first = undated.first().map(|(_, anchor)| anchor.near());
+        for (id, anchor) in undated {
+            let anchor = match (self.near, first) {
+                (Some(near), _) => anchor.dated_by(near),
+                (None, Some(near)) => anchor.moved_to(near),
+                (None, None) => continue,
+            };
+            let Some(source) = self.reading.sources.get_mut(id.0 as usize) else {
+                continue;
+            };
+            source.assumed = anchor.assumed();
+            for (from, to) in &mut source.alive {
+                (*from, *to) = (anchor.placed_again(*from), anchor.placed_again(*to));
+            }
+            let facts = self.reading.facts.iter_mut().filter(|fact| fact.source == id);
+            for fact in facts.filter(|fact| fact.call.is_none() && age(fact.at).is_none()) {
+                fact.at = anchor.placed_again(fact.at);
+                if let Some(repeat) = &mut fact.repeat {
+                    repeat.last_at = anchor.placed_again(repeat.last_at);
+                }
+            }
+        }
+    }
+
     /// Sorts, and gives facts without a time of their own the end of the window, where that is wanted.
     fn finish(mut self, keep_ages: bool) -> Reading {
+        self.date();
         let mut waiting: Vec<Fact> = self.unanswered.into_values().collect();
         waiting.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.facts.extend(waiting);
@@ -302,7 +321,7 @@ fn begins_like_klog(text: &str) -> bool {
 
 /// Gives facts that tell no moment but an age theirs, counted back from the end of the window.
 pub fn settle_ages(reading: &mut Reading) {
-    let end = end_of_window(reading);
+    let end = reading.end();
     for fact in &mut reading.facts {
         if let Some(age) = age(fact.at) {
             fact.at = end - age;
@@ -321,17 +340,6 @@ pub(super) fn age(at: Time) -> Option<Span> {
 
 fn path_of(reading: &Reading, index: usize) -> &str {
     reading.sources.get(index).map_or("", |source| &source.path)
-}
-
-/// The last moment that any source tells of.
-pub(super) fn end_of_window(reading: &Reading) -> Time {
-    let facts = reading.facts.iter().map(|fact| fact.at).filter(|at| age(*at).is_none());
-    let alive = reading
-        .sources
-        .iter()
-        .filter_map(|source| source.alive.last())
-        .map(|(_, end)| *end);
-    facts.chain(alive).max().unwrap_or_default()
 }
 
 /// What grows while one source is read.
@@ -576,6 +584,7 @@ impl OneSource<'_> {
             alive: spans,
             assumed: summary.assumed,
             zone: summary.zone,
+            zone_assumed: summary.zone_assumed,
             notes: summary.notes,
             ..source
         }

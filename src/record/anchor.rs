@@ -75,8 +75,10 @@ impl Anchor {
         };
         let told = context.zone.cloned().or(look.zone);
         let (zone, zone_told) = (told.clone().unwrap_or(Zone::UTC), told.is_some());
+        // A year that was given or had to be taken is that of the first line; later ones follow through New Year.
         let (near, ground) = match (context.year, look.first) {
             (Some(year), Some(written)) => (written.place_in(year, &zone), Ground::Given),
+            (None, Some(written)) if ground == Ground::Nothing => (written.place(near, &zone), ground),
             _ => (near, ground),
         };
         Anchor {
@@ -138,6 +140,46 @@ impl Anchor {
     #[must_use]
     pub fn zone(&self) -> &Zone {
         &self.zone
+    }
+
+    /// Whether something told that zone.
+    #[must_use]
+    pub fn tells_zone(&self) -> bool {
+        self.zone_told
+    }
+
+    /// Whether neither the source nor another one told the year.
+    #[must_use]
+    pub fn is_undated(&self) -> bool {
+        matches!(self.ground, Ground::Written | Ground::Nothing)
+    }
+
+    /// The same anchor, once another source has told a date.
+    #[must_use]
+    pub fn dated_by(self, near: Time) -> Anchor {
+        Anchor {
+            near,
+            ground: Ground::Bundle,
+            ..self
+        }
+    }
+
+    /// The same anchor near another moment that is no better known.
+    #[must_use]
+    pub fn moved_to(self, near: Time) -> Anchor {
+        Anchor { near, ..self }
+    }
+
+    /// The moment that headers are placed near.
+    #[must_use]
+    pub fn near(&self) -> Time {
+        self.near
+    }
+
+    /// Where a moment lies that was placed by another anchor in the same zone.
+    #[must_use]
+    pub fn placed_again(&self, at: Time) -> Time {
+        Civil::of(at, &self.zone).place(self.near, &self.zone)
     }
 
     /// What had to be assumed, as a clause; `None` where the source tells both year and zone.

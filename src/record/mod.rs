@@ -22,6 +22,7 @@ mod stamp;
 pub mod when;
 mod wrap;
 
+pub use anchor::Anchor;
 pub use when::Zone;
 
 /// What is known about a source before it is read.
@@ -54,10 +55,14 @@ pub struct Summary {
     pub lines: u64,
     /// The zone klog headers were read in.
     pub zone: String,
+    /// Whether nothing told that zone.
+    pub zone_assumed: bool,
     /// What had to be assumed of year and zone.
     pub assumed: Option<String>,
     /// A moment with a full date that the source tells, for sources that tell none.
     pub near: Option<Time>,
+    /// How its headers were placed, where nothing told the year: for whoever learns of it later.
+    pub undated: Option<Anchor>,
     /// The source runs from new to old.
     pub newest_first: bool,
     /// Over-long lines, bytes that are no UTF-8 and the like.

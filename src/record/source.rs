@@ -239,7 +239,9 @@ impl Tally {
         summary.because = format!("{what}{wrapped}");
         if self.klog > 0 {
             summary.zone = anchor.zone().to_string();
+            summary.zone_assumed = !anchor.tells_zone();
             summary.assumed = anchor.assumed();
+            summary.undated = anchor.is_undated().then(|| anchor.clone());
         }
         summary.near = anchor
             .evidence()
