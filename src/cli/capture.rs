@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::output::Output;
 use super::reading::{Input, moment};
 use super::redact::Names;
+use crate::clock;
 use crate::fact::{ReadOptions, Reading, trace};
 use crate::graph::cast::Cast;
 use crate::pipeline::Options;
@@ -66,7 +67,12 @@ impl Capture {
             ..self.input.options()
         };
         let mut reading = self.input.read_with(&options, output)?;
-        cut.apply(&mut reading);
+        if !cut.is_whole() {
+            // The borders are moments on the corrected axis, and what is left may no longer tell which clock was wrong.
+            let cast = Cast::of(&reading.facts);
+            clock::settle(&mut reading, &cast);
+            cut.apply(&mut reading);
+        }
         if let Some(name) = self.volume.as_ref().or(self.pod.as_ref()) {
             let cast = Cast::of(&reading.facts);
             let volumes = match cast.pods_named(name) {

@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::error::CliError;
 use super::output::Output;
 use super::reading::Input;
+use crate::clock;
 use crate::fact::{self, Reading, Source};
+use crate::graph::cast::Cast;
 use crate::report::text::{clean, count, cut, grouped, pad};
 
 /// Show what was found in the paths and how each file was understood
@@ -69,7 +71,9 @@ impl Inputs {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
         let progress = output.progress("reading");
         // An input in which nothing was recognised is just what this command is asked about: no error here.
-        let reading = fact::read(&self.input.paths, &self.input.options())?;
+        let mut reading = fact::read(&self.input.paths, &self.input.options())?;
+        let cast = Cast::of(&reading.facts);
+        clock::settle(&mut reading, &cast);
         drop(progress);
         match self.format {
             Format::Text => self.text(&reading, output.writer())?,

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::{AGES, age, end_of_window};
+use super::reading::{AGES, age};
 use super::{Fact, Reading, Source, SourceId};
 use crate::time::{Span, Time};
 
@@ -101,7 +101,7 @@ pub fn write(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
             schema: FORM.to_owned(),
         },
     )?;
-    let end = end_of_window(reading);
+    let end = reading.end();
     let mut facts = reading.facts.iter().peekable();
     for (id, source) in (0_u32..).map(SourceId).zip(&reading.sources) {
         put(out, &Line::<_, &Fact>::Source(source))?;
