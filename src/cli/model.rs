@@ -72,6 +72,7 @@ impl Model {
                     version: *kubernetes_version,
                     with: with.clone(),
                     without: without.clone(),
+                    turned: Vec::new(),
                 };
                 if *each {
                     return turn_over(dir, &options, output);
@@ -140,27 +141,22 @@ fn check(dir: &Path, script: Option<&str>, options: &verify::Options, output: &m
     Ok(u8::from(!summary.agrees()))
 }
 
-/// For every behaviour: how many scripts disagree where a release is taken to have it, or not to have it, against the
+/// For every behaviour: how many scripts disagree where their release is taken to have it, or not to have it, against the
 /// table. A behaviour that no script notices is held by its source alone.
 fn turn_over(dir: &Path, options: &verify::Options, output: &mut Output) -> Result<u8, CliError> {
+    writeln!(output.writer(), "{:>8}  behaviour turned over", "disagree")?;
     let progress = output.progress("comparing");
-    let disagreeing = |options: &verify::Options| -> Result<usize, CliError> {
-        let summary = verify::run(dir, options)?;
-        Ok(summary.files.iter().map(verify::FileResult::disagreeing).sum())
-    };
-    let mut lines = vec![format!("{:>8}  {:>8}  behaviour", "with", "without")];
     for row in ROWS.iter().filter(|row| row.component != Component::Attacher) {
-        let with = disagreeing(&verify::Options {
-            with: vec![row.behaviour],
-            ..options.clone()
-        })?;
-        let without = disagreeing(&verify::Options {
-            without: vec![row.behaviour],
-            ..options.clone()
-        })?;
-        lines.push(format!("{with:>8}  {without:>8}  {}", row.name));
+        let summary = verify::run(
+            dir,
+            &verify::Options {
+                turned: vec![row.behaviour],
+                ..options.clone()
+            },
+        )?;
+        let disagree: usize = summary.files.iter().map(verify::FileResult::disagreeing).sum();
+        writeln!(output.writer(), "{disagree:>8}  {}", row.name)?;
     }
     drop(progress);
-    lines.iter().try_for_each(|line| writeln!(output.writer(), "{line}"))?;
     Ok(0)
 }

@@ -24,7 +24,7 @@ pub struct Pair {
     pub cell: Cell,
     /// How sure.
     pub attachment: Attachment,
-    /// The mounted flag of releases before 1.30; later ones keep [`Actual::in_use`] instead, and this says nothing.
+    /// The mounted flag of releases before 1.31; later ones keep [`Actual::in_use`] instead, and this says nothing.
     mounted: bool,
     /// When the reconciler first found the pair undesired and idle; `None` while it is desired.
     pub detach_requested: Option<Time>,
@@ -82,7 +82,7 @@ pub struct Actual {
     facts: Vec<Facts>,
     /// Sorted by node. Reports are made by the first volume that a node reports, and never go.
     reports: Vec<Report>,
-    /// Each node's `volumesInUse` as last seen, sorted by node, volumes sorted; `None` before 1.30.
+    /// Each node's `volumesInUse` as last seen, sorted by node, volumes sorted; `None` before 1.31.
     in_use: Option<Vec<(NodeId, Vec<VolumeId>)>>,
     assume_mounted: bool,
 }
@@ -334,7 +334,7 @@ impl Actual {
         }
     }
 
-    /// Sets the mounted flag of one pair; before 1.30 only, an error where there is no such pair.
+    /// Sets the mounted flag of one pair; before 1.31 only, an error where there is no such pair.
     pub fn set_mounted(&mut self, cell: Cell, mounted: bool) -> Result<(), Missing> {
         self.pair_mut(cell)?.mounted = mounted;
         Ok(())

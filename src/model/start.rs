@@ -33,7 +33,7 @@ impl Controller {
         for &(volume, path) in &node.attached {
             self.actual.mark_attached(Cell::new(volume, node.node), false, path);
         }
-        // Before 1.30 a node without attached volumes is left to its add event.
+        // Before 1.31 a node without attached volumes is left to its add event.
         if self.profile.has(Behaviour::InUseSetPerNode) || !node.attached.is_empty() {
             self.actual.set_in_use(node.node, &node.in_use);
             self.manage(node);

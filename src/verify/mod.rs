@@ -113,6 +113,8 @@ pub struct Options {
     pub with: Vec<Behaviour>,
     /// Behaviours taken from it.
     pub without: Vec<Behaviour>,
+    /// Behaviours that are there if the release lacks them, and gone if it has them.
+    pub turned: Vec<Behaviour>,
 }
 
 impl Options {
@@ -128,10 +130,17 @@ impl Options {
             .with
             .iter()
             .fold(Profile::of(version), |profile, &behaviour| profile.with(behaviour));
-        Ok(self
+        let less = self
             .without
             .iter()
-            .fold(more, |profile, &behaviour| profile.without(behaviour)))
+            .fold(more, |profile, &behaviour| profile.without(behaviour));
+        Ok(self.turned.iter().fold(less, |profile, &behaviour| {
+            if profile.has(behaviour) {
+                profile.without(behaviour)
+            } else {
+                profile.with(behaviour)
+            }
+        }))
     }
 }
 

@@ -141,12 +141,12 @@ table! {
         without "a device that is still open after it was unstaged counts as staged"
 
     NodeStatusPatchPerNode "node_status_patch_per_node" Controller
-        since v(1, 24, 0), picks [v(1, 23, 5), v(1, 22, 8), v(1, 21, 12)], briefly [], origin "#108167", closes [107973], known Run
+        since v(1, 24, 0), picks [v(1, 23, 5), v(1, 22, 8), v(1, 21, 13)], briefly [], origin "#108167", closes [107973], known Run
         with "patches only the detached volume's node before the detach"
         without "patches all nodes that are due before each detach; any failure stops the detach"
 
     NodeStatusContinueAfterError "node_status_continue_after_error" Controller
-        since v(1, 24, 0), picks [v(1, 23, 5), v(1, 22, 8), v(1, 21, 12)], briefly [], origin "#108167", closes [107973], known Run
+        since v(1, 24, 0), picks [v(1, 23, 5), v(1, 22, 8), v(1, 21, 13)], briefly [], origin "#108167", closes [107973], known Run
         with "goes on with the other nodes after a failed patch; lister errors count"
         without "stops at the first failed patch and forgets that later nodes are due"
 
@@ -196,7 +196,7 @@ table! {
         without "the populator remembers a pod that was processed again after its volumes had gone"
 
     KubeletReconstructsEveryPod "kubelet_reconstructs_every_pod" Kubelet
-        since v(1, 25, 0), picks [], briefly [], origin "#110670", closes [96635, 70044], known Thread
+        since v(1, 25, 0), picks [v(1, 24, 4)], briefly [], origin "#110670", closes [96635, 70044], known Thread
         with "takes over the mounts of all pods of a volume found on disk, those of wanted volumes as uncertain"
         without "takes over one pod's mount of each unwanted volume found on disk, other pods' mounts stay for good"
 
@@ -231,7 +231,7 @@ table! {
         without "the 6 min timer always runs"
 
     InUseSetPerNode "in_use_set_per_node" Controller
-        since v(1, 30, 0), picks [], briefly [], origin "#122411", closes [], known Run
+        since v(1, 31, 0), picks [], briefly [], origin "#122411", closes [], known Run
         with "keeps each node's volumesInUse as a set, from the start on"
         without "keeps a mounted flag for each attached volume"
 
@@ -256,7 +256,7 @@ table! {
         without "may drop a volume that was staged meanwhile"
 
     KubeletSkipBusyVolumes "kubelet_skip_busy_volumes" Kubelet
-        since v(1, 27, 0), picks [], briefly [], origin "", closes [], known Inferred
+        since v(1, 32, 0), picks [], briefly [], origin "", closes [], known Inferred
         with "leaves volumes with a running operation alone"
         without "tries to start operations that are refused"
 
