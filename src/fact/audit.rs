@@ -89,14 +89,19 @@ pub enum Heard {
 
 /// Reads one audit event.
 pub fn read(raw: &str, names: &mut Names) -> Heard {
-    let Ok(event) = serde_json::from_str::<AuditEvent<'_>>(raw) else {
+    let Ok(mut event) = serde_json::from_str::<AuditEvent<'_>>(raw) else {
         return cut_event(raw, names);
     };
-    let answered = Time::parse(&event.stage_timestamp);
+    // A cut event has lost what stands last: the object is told by the path then, the time by its place in the window.
+    let cut = event.stage_timestamp.is_empty();
+    if cut && event.object_ref.as_ref().is_none_or(|object| object.name.is_empty()) {
+        event.object_ref = addressed(&event.request_uri).or(event.object_ref);
+    }
+    let answered = event.moment();
     let Some(kind) = event.kind() else {
         return Heard::Irrelevant(answered);
     };
-    let Some(at) = answered else { return Heard::Broken };
+    let at = answered.unwrap_or(Time::MAX);
     let last = matches!(event.stage.as_ref(), "ResponseComplete" | "Panic" | "");
     match event.fact(kind, at, names) {
         Some(fact) => Heard::Fact(Box::new(fact), event.audit_id.as_ref().into(), last),
@@ -105,6 +110,12 @@ pub fn read(raw: &str, names: &mut Names) -> Heard {
 }
 
 impl AuditEvent<'_> {
+    /// When it was answered; of a cut event, when it was received.
+    fn moment(&self) -> Option<Time> {
+        let stamps = [&self.stage_timestamp, &self.request_received_timestamp];
+        stamps.into_iter().find_map(|stamp| Time::parse(stamp))
+    }
+
     /// Which write it is; `None` for reads and for what is no part of the story.
     fn kind(&self) -> Option<Kind> {
         let object = self.object_ref.as_ref()?;
@@ -397,11 +408,9 @@ fn cut_event(raw: &str, names: &mut Names) -> Heard {
         code,
     });
     let Some(kind) = event.kind() else { return Heard::Broken };
-    let stamp = [&event.stage_timestamp, &event.request_received_timestamp]
-        .into_iter()
-        .find_map(|stamp| Time::parse(stamp));
     let last = event.stage != "RequestReceived";
-    match event.fact(kind, stamp.unwrap_or(Time::MAX), names) {
+    let at = event.moment().unwrap_or(Time::MAX);
+    match event.fact(kind, at, names) {
         Some(fact) => Heard::Fact(Box::new(fact), event.audit_id.as_ref().into(), last),
         None => Heard::Broken,
     }

@@ -14,6 +14,7 @@ use crate::time::{Span, Time};
 
 pub mod audit;
 pub mod event;
+pub mod heading;
 pub mod kind;
 pub mod klog;
 pub mod object;

@@ -374,7 +374,7 @@ fn release(text: &str, names: &mut Names) -> Option<Fact> {
 
 /// A driver's own line about a call that moves a volume.
 fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
-    CALLS.iter().find(|call| text.contains(**call))?;
+    let call = CALLS.iter().find(|call| text.contains(**call))?;
     let stamp = after(text, "\"timestamp\":\"", &['"'])
         .or_else(|| after(text, "\"time\":\"", &['"']))
         .and_then(Time::parse);
@@ -392,14 +392,11 @@ fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
         "VolumeId:",
     ]);
     fact.volume = volume.and_then(|name| names.get(name));
-    fact.node = told(&[
-        "\"host\":\"",
-        "node_id\\\":\\\"",
-        "node_id\":\"",
-        "node_id:\"",
-        "node_id:",
-    ])
-    .and_then(|name| names.get(name));
+    let id = || told(&["node_id\\\":\\\"", "node_id\":\"", "node_id:\"", "node_id:"]);
+    // A node's part of the driver speaks of its own node.
+    let host = || told(&["\"host\":\""]).or(outer.host);
+    let node = if call.starts_with("Node") { host() } else { id() };
+    fact.node = node.and_then(|name| names.get(name));
     fact.error = after(text, "rpc error: ", &[]).map(|error| format!("rpc error: {error}").into());
     Some(fact)
 }

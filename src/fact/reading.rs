@@ -13,6 +13,7 @@ use crate::bundle::{self, BundleError, Entry, Limits};
 use crate::record::{self, Anchor, Body, Context, Klog, Outer, Record, Zone};
 use crate::time::{Span, Time};
 
+use super::heading::Heading;
 use super::klog::Said;
 use super::pasted::Pasted;
 use super::release::Site;
@@ -197,6 +198,7 @@ impl Reader {
             reader: self,
             new: Vec::new(),
             pasted: Pasted::default(),
+            heading: Heading::default(),
             nodes: FxHashMap::default(),
             placed: FxHashSet::default(),
         };
@@ -354,6 +356,8 @@ struct OneSource<'r> {
     reader: &'r mut Reader,
     new: Vec<Fact>,
     pasted: Pasted,
+    /// What the lines above say of those below.
+    heading: Heading,
     /// Nodes that this source's kubelet lines name, and how often.
     nodes: FxHashMap<Name, u32>,
     /// Statements whose place in the sources is noted.
@@ -362,7 +366,16 @@ struct OneSource<'r> {
 
 impl OneSource<'_> {
     fn record(&mut self, record: &Record<'_>) {
-        let party = self.speaker(&record.outer);
+        let mut heading = std::mem::take(&mut self.heading);
+        if let Body::Text(text) = &record.body {
+            heading.line(text);
+        }
+        self.headed(record, &heading.under(&record.outer));
+        self.heading = heading;
+    }
+
+    fn headed(&mut self, record: &Record<'_>, outer: &Outer<'_>) {
+        let party = self.speaker(outer);
         let said = match &record.body {
             Body::Klog(line) => {
                 self.lives(line.at);
@@ -380,7 +393,7 @@ impl OneSource<'_> {
                 }
             }
             Body::Text(text) => {
-                self.text(text, &record.outer);
+                self.text(text, outer);
                 if self.new.is_empty() {
                     Said::Irrelevant
                 } else {
@@ -393,7 +406,7 @@ impl OneSource<'_> {
             Said::Irrelevant => {}
             Said::Puzzling => self.puzzled(record),
         }
-        self.keep(record.line, record.outer.host);
+        self.keep(record.line, outer.host);
     }
 
     /// Notes where the statement behind a line's fact stands in the sources.

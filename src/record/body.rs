@@ -14,9 +14,6 @@ use super::peel::{self, Payload};
 use super::wrap::Layers;
 use super::{Body, Klog, Outer, Record};
 
-/// What a list says of its items, which say nothing themselves: kind and API version.
-pub type Listed = Option<(String, String)>;
-
 /// What the bodies of one source are read with.
 #[derive(Clone, Copy, Debug)]
 pub struct Bodies<'s> {
@@ -24,8 +21,6 @@ pub struct Bodies<'s> {
     pub anchor: &'s Anchor,
     /// Deepest nesting of a document.
     pub json_depth: usize,
-    /// Kind and API version of items that tell none.
-    pub listed: &'s Listed,
 }
 
 /// What takes records.
@@ -162,24 +157,19 @@ impl Bodies<'_> {
     /// JSON that does not parse, made whole.
     fn mended(&self, text: &str) -> Option<String> {
         let sound = !text.starts_with("{\"")
-            || (text.ends_with('}') && memchr::memmem::find(text.as_bytes(), "\u{201d}".as_bytes()).is_none());
+            || (text.ends_with('}') && !mend::is_curled(text));
         if sound || mend::is_whole(text) {
             return None;
         }
         mend::mend(text, self.json_depth)
     }
 
-    /// A Kubernetes object; an item of a list is given its kind.
+    /// A Kubernetes object.
     fn object(&self, text: &str) -> Option<serde_json::Value> {
         if mend::depth(text) > self.json_depth {
             return None;
         }
-        let mut value: serde_json::Value = serde_json::from_str(text).ok()?;
-        if let (Some((kind, api)), Some(map)) = (self.listed, value.as_object_mut()) {
-            map.entry("kind").or_insert_with(|| kind.as_str().into());
-            map.entry("apiVersion").or_insert_with(|| api.as_str().into());
-        }
-        Some(value)
+        serde_json::from_str(text).ok()
     }
 
     /// A klog line whose header was spread over JSON fields.

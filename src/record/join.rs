@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::klog;
 use super::peel::{self, Payload};
+use super::stamp;
 use super::wrap::Layers;
 
 /// Continuation lines that one head takes along; those after are text of their own.
@@ -529,6 +530,7 @@ fn begins_something(text: &str) -> bool {
     BEGINNINGS.iter().any(|begin| text.starts_with(begin))
         || table.is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_uppercase()))
         || row.starts_with('<') && row.ends_with('>')
+        || stamp::begins(text)
         || text.contains("]$ ")
         || text.contains("]# ")
         || text.contains("$ kubectl ")

@@ -1,10 +1,21 @@
 //! JSON that was cut or spoilt in copying, made whole again as far as it goes.
 //!
 //! In: text that begins like JSON and does not parse. Out: valid JSON with what can be read: typographic quotes turned
-//! back, the member that was cut dropped (a string that was cut is kept to its cut), open brackets closed. Long audit
-//! events arrive cut from several clouds (`[Truncated...]`), and people paste the head of a line.
+//! back, the member that was cut dropped, open brackets closed. Of a text that was cut (a log line, an event inside a
+//! string) the beginning is kept; half a name or half a stamp would be a wrong one. Long audit events arrive cut from
+//! several clouds (`[Truncated...]`), and people paste the head of a line.
 
 use serde_json::value::RawValue;
+
+/// Quotes as word processors set them.
+const CURLED: [char; 5] = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{201f}', '\u{ff02}'];
+
+/// Whether a text holds such quotes.
+#[must_use]
+pub fn is_curled(text: &str) -> bool {
+    // Their first bytes are rare: most texts are told by those alone.
+    memchr::memchr2(0xe2, 0xef, text.as_bytes()).is_some() && text.contains(CURLED)
+}
 
 /// Whether a text is one JSON value.
 #[must_use]
@@ -18,7 +29,7 @@ pub fn mend(text: &str, depth: usize) -> Option<String> {
     if !text.starts_with('{') {
         return None;
     }
-    let straight = text.replace(['\u{201c}', '\u{201d}', '\u{201e}'], "\"");
+    let straight = text.replace(CURLED, "\"");
     if straight != text && is_whole(&straight) {
         return Some(straight);
     }
@@ -98,7 +109,7 @@ fn close(text: &str, depth: usize) -> Option<String> {
                     at = end;
                     seen = if key { Seen::Half } else { Seen::Whole };
                 }
-                None if key => break,
+                None if key || !is_text(text.get(at + 1..)?) => break,
                 None => return Some(closed(&cut_string(text), &open)),
             },
             b' ' | b'\t' | b'\n' | b'\r' => {}
@@ -134,6 +145,12 @@ fn string_end(bytes: &[u8], mut from: usize) -> Option<usize> {
         }
         from = at + 2;
     }
+}
+
+/// Whether a string is a text, of which a beginning tells something; not a name, a path, a number or a stamp.
+fn is_text(string: &str) -> bool {
+    let stamp = string.starts_with(|c: char| c.is_ascii_digit());
+    string.starts_with('{') || !stamp && string.contains(' ')
 }
 
 /// A text that ends inside a string, with the string closed; half an escape at its end is dropped.
@@ -177,6 +194,8 @@ mod tests {
             (r#"{"a":"half \"#, r#"{"a":"half "}"#),
             (r#"{"a":1,"key"#, r#"{"a":1}"#),
             (r#"{"a":1,"key":"#, r#"{"a":1}"#),
+            (r#"{"a":1,"name":"csi-70b3"#, r#"{"a":1}"#),
+            (r#"{"a":1,"at":"2022-08-02 17:0"#, r#"{"a":1}"#),
             (r#"{"a":tru"#, "{}"),
             (r#"{"a":1}[Truncated...]"#, r#"{"a":1}"#),
         ] {
@@ -187,8 +206,8 @@ mod tests {
     #[test]
     fn typographic_quotes_are_turned_back() {
         assert_eq!(
-            mend("{\"a\u{201d}:[\u{201c}b\u{201d}],\u{201d}c\":\"d", 9).as_deref(),
-            Some(r#"{"a":["b"],"c":"d"}"#)
+            mend("{\"a\u{201d}:[\u{201c}b\u{201d}],\u{201d}c\":\"d e", 9).as_deref(),
+            Some(r#"{"a":["b"],"c":"d e"}"#)
         );
     }
 

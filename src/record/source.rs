@@ -10,6 +10,7 @@ use super::body::{Bodies, Visit};
 use super::join::{self, Class, Edges, Joiner, Seam, Sink, Unit, Whole};
 use super::wrap::Layers;
 use super::{Context, Summary, docs};
+use crate::time::Time;
 
 /// Bytes of a log that are read at once.
 const CHUNK: usize = 1 << 20;
@@ -21,32 +22,118 @@ pub fn read(bytes: &mut dyn Read, context: &Context<'_>, visit: &mut Visit<'_>) 
 
 /// The same with chunks of a given size.
 fn read_in(bytes: &mut dyn Read, context: &Context<'_>, chunk: usize, visit: &mut Visit<'_>) -> io::Result<Summary> {
-    let mut summary = Summary::default();
+    let mut source = Source {
+        context: *context,
+        chunk,
+        tally: Tally::default(),
+        summary: Summary::default(),
+    };
     let mut head = Vec::new();
     bytes.take(HEAD as u64).read_to_end(&mut head)?;
     let wide = is_wide(&head);
     if wide.is_some() || docs::promises(&head) {
+        source.whole(head, wide, bytes, visit)?;
+    } else {
+        source.log(&mut Cursor::new(head).chain(bytes), 1, visit)?;
+    }
+    source.tally.tell(&mut source.summary);
+    Ok(source.summary)
+}
+
+/// A source while it is read.
+struct Source<'c> {
+    context: Context<'c>,
+    /// Bytes of a log that are read at once.
+    chunk: usize,
+    tally: Tally,
+    summary: Summary,
+}
+
+impl Source<'_> {
+    /// Reads a text that is held in memory: documents, and the lines between them. What is larger than may be held is
+    /// read as lines, unless it is UTF-16, which is cut there.
+    fn whole(
+        &mut self,
+        head: Vec<u8>,
+        wide: Option<bool>,
+        bytes: &mut dyn Read,
+        visit: &mut Visit<'_>,
+    ) -> io::Result<()> {
+        let most = self.context.limits.held_bytes;
         let mut whole = head;
-        bytes.read_to_end(&mut whole)?;
-        summary.bytes = whole.len() as u64;
+        bytes.take(most.saturating_sub(whole.len() as u64)).read_to_end(&mut whole)?;
+        let more = whole.len() as u64 >= most;
         let text = match wide {
-            Some(big) => narrow(&whole, big),
+            Some(big) => {
+                self.summary.notes.push("UTF-16 text".to_owned());
+                if more {
+                    self.summary.notes.push(format!("cut at {most} bytes, the limit for what is held in memory"));
+                }
+                narrow(&whole, big)
+            }
+            None if more => return self.log(&mut Cursor::new(whole).chain(bytes), 1, visit),
             None => String::from_utf8_lossy(&whole).into_owned(),
         };
-        if wide.is_some() {
-            summary.notes.push("UTF-16 text".to_owned());
+        let depth = self.context.limits.json_depth;
+        for part in docs::parts(&text) {
+            let held = docs::read(part, docs::line_at(&text, part.text()), depth, visit);
+            self.tally.objects += held.objects;
+            self.tally.audit += held.audit;
+            self.tally.documents |= held.objects + held.audit > 0;
+            for (line, lines) in held.left {
+                self.log(&mut Cursor::new(lines.as_bytes()), line, visit)?;
+                self.context.near = self.tally.near().or(self.context.near);
+            }
         }
-        summary.lines = text.lines().count() as u64;
-        if docs::read(&text, &mut summary, visit) {
-            return Ok(summary);
-        }
-        let count = summary.bytes;
-        log(&mut Cursor::new(text), context, chunk, &mut summary, visit)?;
-        summary.bytes = count;
-        return Ok(summary);
+        self.summary.bytes = whole.len() as u64;
+        self.summary.lines = text.lines().count() as u64;
+        Ok(())
     }
-    log(&mut Cursor::new(head).chain(bytes), context, chunk, &mut summary, visit)?;
-    Ok(summary)
+
+    /// Reads lines chunk by chunk, the first of them with that number.
+    fn log(&mut self, bytes: &mut dyn Read, first: u32, visit: &mut Visit<'_>) -> io::Result<()> {
+        let (context, chunk, tally) = (&self.context, self.chunk, &mut self.tally);
+        let most = context.limits.line_bytes;
+        let mut cutter = Cutter {
+            bytes,
+            rest: Vec::new(),
+            over: false,
+            long: 0,
+            read: 0,
+        };
+        let mut anchor = None;
+        let mut seam = Seam::default();
+        let mut line = first;
+        while let Some(piece) = cutter.next(chunk, if anchor.is_none() { HEAD } else { 0 }, most)? {
+            let anchor = anchor.get_or_insert_with(|| Anchor::of(&piece, context));
+            let bodies = Bodies {
+                anchor,
+                json_depth: context.limits.json_depth,
+            };
+            let mut out = Out { bodies, tally, visit };
+            let edges = scan(&piece, &mut line, anchor.newest_first, most, &mut out);
+            seam = join::stitch(seam, edges, anchor.newest_first, most, &mut out);
+        }
+        let anchor = anchor.unwrap_or_else(|| Anchor::of(b"", context));
+        let bodies = Bodies {
+            anchor: &anchor,
+            json_depth: context.limits.json_depth,
+        };
+        join::end(seam, &mut Out { bodies, tally, visit });
+        self.summary.bytes = cutter.read;
+        self.summary.lines = u64::from(line - first);
+        let long = cutter.long + std::mem::take(&mut tally.long);
+        if long > 0 {
+            self.summary
+                .notes
+                .push(format!("{long} lines longer than {most} bytes were cut"));
+        }
+        if tally.anchor.is_none() || tally.klog > 0 && tally.unanchored {
+            tally.unanchored = tally.klog == 0;
+            tally.anchor = Some(anchor);
+        }
+        Ok(())
+    }
 }
 
 /// Whether a text is UTF-16, and if so whether big-endian: by its mark, or by the NULs beside Latin letters.
@@ -74,67 +161,6 @@ fn narrow(bytes: &[u8], big: bool) -> String {
     let text = String::from_utf16_lossy(&units);
     text.strip_prefix('\u{feff}')
         .map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// Reads lines chunk by chunk.
-fn log(
-    bytes: &mut dyn Read,
-    context: &Context<'_>,
-    chunk: usize,
-    summary: &mut Summary,
-    visit: &mut Visit<'_>,
-) -> io::Result<()> {
-    let most = context.limits.line_bytes;
-    let mut cutter = Cutter {
-        bytes,
-        rest: Vec::new(),
-        over: false,
-        long: 0,
-        read: 0,
-    };
-    let mut anchor = None;
-    let mut tally = Tally::default();
-    let mut seam = Seam::default();
-    let mut line = 1_u32;
-    while let Some(piece) = cutter.next(chunk, if anchor.is_none() { HEAD } else { 0 }, most)? {
-        let anchor = anchor.get_or_insert_with(|| Anchor::of(&piece, context));
-        let bodies = Bodies {
-            anchor,
-            json_depth: context.limits.json_depth,
-            listed: &None,
-        };
-        let mut out = Out {
-            bodies,
-            tally: &mut tally,
-            visit,
-        };
-        let edges = scan(&piece, &mut line, anchor.newest_first, most, &mut out);
-        seam = join::stitch(seam, edges, anchor.newest_first, most, &mut out);
-    }
-    let anchor = anchor.unwrap_or_else(|| Anchor::of(b"", context));
-    let bodies = Bodies {
-        anchor: &anchor,
-        json_depth: context.limits.json_depth,
-        listed: &None,
-    };
-    join::end(
-        seam,
-        &mut Out {
-            bodies,
-            tally: &mut tally,
-            visit,
-        },
-    );
-    summary.bytes = cutter.read;
-    summary.lines = u64::from(line - 1);
-    tally.tell(&anchor, summary);
-    let long = cutter.long + tally.long;
-    if long > 0 {
-        summary
-            .notes
-            .push(format!("{long} lines longer than {most} bytes were cut"));
-    }
-    Ok(())
 }
 
 /// Joins the lines of one chunk.
@@ -214,7 +240,7 @@ impl Cutter<'_> {
     }
 }
 
-/// What was met in a log.
+/// What was met in a source.
 #[derive(Debug, Default)]
 struct Tally {
     klog: u64,
@@ -223,11 +249,23 @@ struct Tally {
     wrapped: u64,
     /// Lines that were cut at the limit.
     long: u64,
+    /// Some of it are whole documents.
+    documents: bool,
     evidence: Option<Evidence>,
+    /// Where the headers were placed: of the first lines that held any.
+    anchor: Option<Anchor>,
+    /// No lines of klog have been met where the anchor is from.
+    unanchored: bool,
 }
 
 impl Tally {
-    fn tell(&self, anchor: &Anchor, summary: &mut Summary) {
+    /// A moment with a full date.
+    fn near(&self) -> Option<Time> {
+        let own = self.anchor.as_ref().and_then(Anchor::evidence);
+        own.or(self.evidence.as_ref().map(|evidence| evidence.near))
+    }
+
+    fn tell(&self, summary: &mut Summary) {
         let (format, what) = match (self.klog, self.audit, self.objects) {
             (0, 0, 0) => ("text", "no line is klog or JSON of Kubernetes".to_owned()),
             (klog, audit, objects) if klog >= audit.max(objects) => ("klog", format!("{klog} klog headers")),
@@ -235,17 +273,20 @@ impl Tally {
             (.., objects) => ("objects", format!("{objects} objects")),
         };
         summary.format = format;
-        let wrapped = if self.wrapped > 0 { ", in wrappers" } else { "" };
-        summary.because = format!("{what}{wrapped}");
+        let how = match (self.documents, self.wrapped > 0) {
+            (true, _) => ", in whole documents",
+            (false, true) => ", in wrappers",
+            (false, false) => "",
+        };
+        summary.because = format!("{what}{how}");
+        summary.near = self.near();
+        let Some(anchor) = &self.anchor else { return };
         if self.klog > 0 {
             summary.zone = anchor.zone().to_string();
             summary.zone_assumed = !anchor.tells_zone();
             summary.assumed = anchor.assumed();
             summary.undated = anchor.is_undated().then(|| anchor.clone());
         }
-        summary.near = anchor
-            .evidence()
-            .or(self.evidence.as_ref().map(|evidence| evidence.near));
         summary.newest_first = anchor.newest_first;
         if anchor.newest_first {
             summary.notes.push("newest line first".to_owned());

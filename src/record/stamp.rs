@@ -150,6 +150,29 @@ pub fn syslog(text: &str) -> Option<(Stamp, usize)> {
     Some((Stamp::Yearless(Civil::new(month, day, micros)?), 7 + length))
 }
 
+/// Whether a line begins with a stamp, or is the beginning of one or of a klog header: the head of a line that was cut.
+#[must_use]
+pub fn begins(text: &str) -> bool {
+    /// `d` stands for a digit, `b` for a digit or blank, `A` for a capital, `a` for a small letter.
+    const FORMS: [&[u8]; 5] = [
+        b"Aaa bd dd:dd:dd",
+        b"dddd-dd-ddTdd:dd:dd",
+        b"dddd-dd-dd dd:dd:dd",
+        b"dddd/dd/dd dd:dd:dd",
+        b"Adddd dd:dd:dd.dddddd",
+    ];
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'd' => byte.is_ascii_digit(),
+        b'b' => byte.is_ascii_digit() || *byte == b' ',
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        mark => byte == mark,
+    };
+    let bytes = text.trim_end().as_bytes();
+    // Fewer letters could be the end of a name as well.
+    bytes.len() > 4 && FORMS.iter().any(|form| bytes.iter().zip(*form).all(fits))
+}
+
 /// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch: told apart by size, for years from
 /// 2001 on.
 #[must_use]
@@ -229,6 +252,16 @@ mod tests {
             assert_eq!(epoch(text), at, "{text}");
         }
         assert_eq!(epoch("12"), None);
+    }
+
+    #[test]
+    fn the_head_of_a_cut_line_is_seen() {
+        for text in ["Jul 22 07", "Jul  2 0", "2021-07-22T07:1", "2021/07/22 07:16:58 x", "E0722 07:16"] {
+            assert!(begins(text), "{text}");
+        }
+        for text in ["Jul", "2021", "9b-4dde-8348", "pod \"web-0\"", "July 22 was hot", "\tat x"] {
+            assert!(!begins(text), "{text}");
+        }
     }
 
     proptest::proptest! {
