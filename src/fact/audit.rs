@@ -58,6 +58,8 @@ struct User<'a> {
 
 #[derive(Deserialize)]
 struct ObjectRef<'a> {
+    #[serde(borrow, default, rename = "apiGroup")]
+    group: Cow<'a, str>,
     #[serde(borrow, default)]
     resource: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -121,6 +123,9 @@ impl AuditEvent<'_> {
         let object = self.object_ref.as_ref()?;
         let verb = self.verb.as_ref();
         if !matches!(verb, "create" | "update" | "patch" | "delete" | "deletecollection") {
+            return None;
+        }
+        if object.resource == "volumeattachments" && !matches!(object.group.as_ref(), "" | "storage.k8s.io") {
             return None;
         }
         let (create, delete) = (verb == "create", verb == "delete");
@@ -420,9 +425,7 @@ fn cut_event(raw: &str, names: &mut Names) -> Heard {
 fn addressed(path: &str) -> Option<ObjectRef<'static>> {
     let path = path.split('?').next().unwrap_or(path);
     let mut parts = path.split('/').skip(1);
-    if parts.next()? == "apis" {
-        parts.next();
-    }
+    let group = if parts.next()? == "apis" { parts.next()? } else { "" };
     parts.next();
     let mut resource = parts.next()?;
     let mut name = parts.next().unwrap_or("");
@@ -438,6 +441,7 @@ fn addressed(path: &str) -> Option<ObjectRef<'static>> {
         .next()
         .filter(|last| matches!(*last, "status" | "binding" | "eviction"));
     Some(ObjectRef {
+        group: owned(group),
         resource: owned(resource),
         namespace: owned(namespace),
         name: owned(name),

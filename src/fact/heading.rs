@@ -23,7 +23,10 @@ impl Heading {
             self.container(of.trim_end_matches([' ', '=']));
         } else if let Some(name) = element(line, "Computer").or_else(|| field(line, "Computer:")) {
             self.host = Some(name.to_owned());
-        } else if let Some(name) = line.strip_prefix("<Provider Name=\"").or_else(|| field(line, "Source:")) {
+        } else if let Some(name) = line
+            .strip_prefix("<Provider Name=\"")
+            .or_else(|| field(line, "Source:"))
+        {
             self.program = name.split('"').next().map(str::to_owned);
         }
     }
@@ -91,7 +94,11 @@ mod tests {
     #[test]
     fn a_dump_names_the_container_until_its_log_ends() {
         let start = "==== START logs for container csi-attacher of pod kube-system/csi-0 ====";
-        let told = [None, Some("csi-attacher".to_owned()), Some("kube-system/csi-0".to_owned())];
+        let told = [
+            None,
+            Some("csi-attacher".to_owned()),
+            Some("kube-system/csi-0".to_owned()),
+        ];
         assert_eq!(after(start), told);
         let end = "==== END logs for container csi-attacher of pod kube-system/csi-0 ====";
         assert_eq!(after(&format!("{start}\n{end}")), [None, None, None]);

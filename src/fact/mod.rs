@@ -17,6 +17,7 @@ pub mod event;
 pub mod heading;
 pub mod kind;
 pub mod klog;
+pub mod manifest;
 pub mod object;
 pub mod party;
 pub mod pasted;
@@ -522,8 +523,8 @@ pub struct FactLine<'a> {
     pub source: &'a str,
     /// 1-based line.
     pub line: u32,
-    /// As written.
-    pub at: Time,
+    /// As written; none where nothing tells a time, not even that of another line.
+    pub at: Option<Time>,
     /// Who.
     pub party: String,
     /// What.

@@ -149,6 +149,7 @@ fn one(value: &Value, kind: &str, names: &mut Names) -> Option<Fact> {
     let mut fact = match kind {
         "Node" => node(seen(Kind::NodeSeen), &NodeObject::deserialize(value).ok()?, names),
         "Pod" => pod(seen(Kind::PodSeen), &PodObject::deserialize(value).ok()?, names),
+        "VolumeAttachment" if !is_of_storage(value) => return None,
         "VolumeAttachment" => attachment(seen(Kind::VaSeen), &AttachmentObject::deserialize(value).ok()?, names),
         "PersistentVolume" => pv(seen(Kind::PvSeen), &PvObject::deserialize(value).ok()?, names),
         "PersistentVolumeClaim" => pvc(seen(Kind::PvcSeen), &PvcObject::deserialize(value).ok()?, names),
@@ -175,6 +176,17 @@ fn one(value: &Value, kind: &str, names: &mut Names) -> Option<Fact> {
         fact.text = telling(&summary(kind, &meta, fact.error.as_deref()));
     }
     Some(fact)
+}
+
+/// Whether an object is of Kubernetes' own storage group: Longhorn has a kind `VolumeAttachment` too.
+fn is_of_storage(value: &Value) -> bool {
+    value.get("apiVersion").and_then(Value::as_str).is_none_or(is_storage)
+}
+
+/// Whether an API version is one of `storage.k8s.io`.
+#[must_use]
+pub fn is_storage(api: &str) -> bool {
+    api.starts_with("storage.k8s.io/")
 }
 
 /// One line that tells an object apart.

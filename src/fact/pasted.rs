@@ -7,8 +7,9 @@
 use crate::record::Outer;
 use crate::time::{Span, Time};
 
+use super::manifest::Manifest;
 use super::text::{Names, after, telling};
-use super::{AttachmentDetail, Detail, Fact, Kind, Party, event, party};
+use super::{AttachmentDetail, Detail, Fact, Kind, Name, Party, event, party};
 
 /// What earlier lines of the same source said.
 #[derive(Debug, Default)]
@@ -19,10 +20,10 @@ pub struct Pasted {
     namespace: String,
     /// An event table with the source before the message (`-o wide`).
     wide: bool,
-    /// `kind:` of the YAML that was begun.
-    kind: String,
-    /// The YAML's list that is open, `finalizers`.
-    list: String,
+    /// The object whose lines these are.
+    manifest: Manifest,
+    /// The columns of a table of `VolumeAttachment`s are known to stand above.
+    attachments: bool,
     /// A `VolumeAttachment` name that `jq` printed, whose finalizers come next.
     attachment: Option<String>,
 }
@@ -53,7 +54,8 @@ impl Pasted {
     pub fn line(&mut self, text: &str, outer: &Outer<'_>, names: &mut Names, out: &mut Vec<Fact>) {
         let found = release(text, names)
             .or_else(|| self.table_row(text, names))
-            .or_else(|| self.yaml(text, names))
+            .or_else(|| self.manifest.line(text, names))
+            .or_else(|| self.attachment_row(text, names))
             .or_else(|| self.jq(text, names))
             .or_else(|| driver(text, outer, names));
         if let Some(mut fact) = found {
@@ -121,92 +123,36 @@ impl Pasted {
         Some(fact)
     }
 
-    /// A line of a piece of YAML that says something of a `VolumeAttachment`.
-    fn yaml(&mut self, text: &str, names: &mut Names) -> Option<Fact> {
-        let line = text.trim();
-        if let Some(kind) = line.strip_prefix("kind: ") {
-            kind.clone_into(&mut self.kind);
+    /// The name of the object whose lines these are, once it is known.
+    pub fn object(&self) -> Option<&Name> {
+        self.manifest.name()
+    }
+
+    /// A row of `kubectl get volumeattachment`: name, driver, PV, node, attached, age.
+    fn attachment_row(&mut self, text: &str, names: &mut Names) -> Option<Fact> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if let ["NAME", "ATTACHER", "PV", "NODE", "ATTACHED", ..] = words.as_slice() {
+            self.attachments = true;
             return None;
         }
-        if self.kind != "VolumeAttachment" {
+        let [name, driver, pv, node, attached @ ("true" | "false"), ..] = words.as_slice() else {
             return None;
-        }
-        let seen = |at, detail| {
-            let fact = Fact::new(Kind::VaSeen, Party::ApiServer, at);
-            Some(Fact {
-                detail: Detail::Attachment(Box::new(detail)),
-                ..fact
-            })
         };
-        let stamp = |key: &str| Time::parse(line.strip_prefix(key)?.trim().trim_matches('"'));
-        if let Some(at) = stamp("creationTimestamp:") {
-            return seen(
-                at,
-                AttachmentDetail {
-                    created: Some(at),
-                    ..AttachmentDetail::default()
-                },
-            );
-        }
-        if let Some(at) = stamp("deletionTimestamp:") {
-            return seen(
-                at,
-                AttachmentDetail {
-                    deleting: true,
-                    ..AttachmentDetail::default()
-                },
-            );
-        }
-        let value = |key: &str| line.strip_prefix(key).map(str::trim).filter(|value| !value.is_empty());
-        if line.starts_with("- external-attacher/") && self.list == "finalizers:" {
-            return seen(
-                Time::MAX,
-                AttachmentDetail {
-                    finalizer: Some(true),
-                    ..AttachmentDetail::default()
-                },
-            );
-        }
-        if let Some(node) = value("nodeName:") {
-            let node = names.get(node);
-            let fact = seen(
-                Time::MAX,
-                AttachmentDetail {
-                    node: node.clone(),
-                    ..AttachmentDetail::default()
-                },
-            )?;
-            return Some(Fact { node, ..fact });
-        }
-        if let Some(pv) = value("persistentVolumeName:") {
-            let pv = names.get(pv);
-            let fact = seen(
-                Time::MAX,
-                AttachmentDetail {
-                    pv: pv.clone(),
-                    ..AttachmentDetail::default()
-                },
-            )?;
-            return Some(Fact {
-                volume: pv.clone(),
-                pv,
-                ..fact
-            });
-        }
-        if let Some(attached) = value("attached:") {
-            let attached = Some(attached == "true");
-            return seen(
-                Time::MAX,
-                AttachmentDetail {
-                    attached,
-                    ..AttachmentDetail::default()
-                },
-            );
-        }
-        if !line.starts_with('-') {
-            line.clone_into(&mut self.list);
-        }
-        None
+        let detail = AttachmentDetail {
+            driver: names.get(driver),
+            pv: names.get(pv),
+            node: names.get(node),
+            attached: Some(*attached == "true"),
+            ..AttachmentDetail::default()
+        };
+        self.attachments.then(|| Fact {
+            attachment: names.get(name),
+            volume: detail.pv.clone(),
+            pv: detail.pv.clone(),
+            node: detail.node.clone(),
+            detail: Detail::Attachment(Box::new(detail)),
+            ..Fact::new(Kind::VaSeen, Party::ApiServer, Time::MAX)
+        })
     }
 
     /// `jq '.metadata.name, .metadata.finalizers'`: a name on its line, then `null` or a list. The fact stands at the
@@ -386,6 +332,7 @@ fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
     let volume = told(&[
         "volume_id\\\":\\\"",
         "volume_id\":\"",
+        "volume_id\": \"",
         "volume_id:\"",
         "volume_id:",
         "/pv/",
@@ -465,12 +412,15 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_of_yaml_tells_what_its_lines_hold() {
+    fn a_table_of_attachments_is_read() {
         let told = facts(
-            "kind: VolumeAttachment\nmetadata:\n  creationTimestamp: \"2019-10-12T09:52:47Z\"\n  finalizers:\n  - external-attacher/d",
+            "NAME   ATTACHER   PV   NODE   ATTACHED   AGE\ncsi-1   csi.x.io   pvc-1   n1   true   5d\ncsi-2  csi.x.io  pvc-2  n2  false  5d",
         );
-        assert_eq!(told.len(), 2);
-        assert_eq!(told[0].at, Time::parse("2019-10-12T09:52:47Z").unwrap());
+        let told: Vec<_> = told
+            .iter()
+            .map(|fact| (fact.attachment.as_deref(), fact.node.as_deref()))
+            .collect();
+        assert_eq!(told, [(Some("csi-1"), Some("n1")), (Some("csi-2"), Some("n2"))]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::time::{Span, Time};
 
 use super::heading::Heading;
 use super::klog::Said;
+use super::manifest::Manifest;
 use super::pasted::Pasted;
 use super::release::Site;
 use super::text::{Names, after, telling};
@@ -148,7 +149,7 @@ impl<'a> FactLine<'a> {
         FactLine {
             source: path,
             line: fact.line,
-            at: fact.at,
+            at: Some(fact.at).filter(|at| *at > Time::default()),
             party: fact.party.to_string(),
             kind: fact.kind.name(),
             volume: fact.volume.as_deref(),
@@ -386,6 +387,7 @@ impl OneSource<'_> {
             Body::Audit(raw) => self.audit(raw, record.line),
             Body::Object(value) => {
                 object::dumped(value, &mut self.reader.names, &mut self.new);
+                self.lines_of_object(record);
                 if self.new.is_empty() {
                     Said::Irrelevant
                 } else {
@@ -447,6 +449,34 @@ impl OneSource<'_> {
             return;
         }
         self.pasted.line(text, outer, &mut self.reader.names, &mut self.new);
+        self.name_object();
+    }
+
+    /// Gives the lines of an object that came before its name that name.
+    fn name_object(&mut self) {
+        let Some(name) = self.pasted.object() else { return };
+        let before = self.reader.reading.facts.iter_mut().rev();
+        before
+            .take_while(|fact| fact.source == self.id && fact.kind == Kind::VaSeen && fact.attachment.is_none())
+            .for_each(|fact| fact.attachment = Some(name.clone()));
+    }
+
+    /// What single lines of a printed `VolumeAttachment` tell, beside the object as a whole.
+    fn lines_of_object(&mut self, record: &Record<'_>) {
+        let [whole] = self.new.as_slice() else { return };
+        if whole.kind != Kind::VaSeen || record.lines < 2 {
+            return;
+        }
+        let (attachment, mut manifest) = (whole.attachment.clone(), Manifest::default());
+        for (line, text) in (record.line..).zip(record.raw.lines()) {
+            let Some(mut fact) = manifest.line(text, &mut self.reader.names) else {
+                continue;
+            };
+            fact.attachment.clone_from(&attachment);
+            fact.text = telling(text.trim_start());
+            (fact.source, fact.line) = (self.id, line);
+            self.reader.reading.facts.push(fact);
+        }
     }
 
     fn puzzled(&mut self, record: &Record<'_>) {
@@ -473,7 +503,9 @@ impl OneSource<'_> {
                 Said::Irrelevant
             }
             audit::Heard::Fact(mut fact, id, last) => {
-                self.lives(fact.at);
+                if !is_relative(fact.at) {
+                    self.lives(fact.at);
+                }
                 (fact.source, fact.line) = (self.id, line);
                 if !last {
                     if !self.reader.answered.contains(&id) {

@@ -156,8 +156,7 @@ impl Bodies<'_> {
 
     /// JSON that does not parse, made whole.
     fn mended(&self, text: &str) -> Option<String> {
-        let sound = !text.starts_with("{\"")
-            || (text.ends_with('}') && !mend::is_curled(text));
+        let sound = !text.starts_with("{\"") || (text.ends_with('}') && !mend::is_curled(text));
         if sound || mend::is_whole(text) {
             return None;
         }

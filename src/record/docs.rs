@@ -130,7 +130,10 @@ fn plain(text: &str, from: usize, to: usize) -> Option<Part<'_>> {
 
 /// Reads a document that is a part of a text and begins at `line` of it.
 pub fn read<'t>(part: Part<'t>, line: u32, json_depth: usize, visit: &mut Visit<'_>) -> Held<'t> {
-    let mut reader = Reader { held: Held::default(), visit };
+    let mut reader = Reader {
+        held: Held::default(),
+        visit,
+    };
     match part {
         Part::Json(raw) => reader.json(raw, None, &mut Counter::new(raw, line)),
         Part::Cut(raw) => match mend::mend(raw, json_depth) {
@@ -261,7 +264,7 @@ impl<'t> Reader<'t, '_, '_> {
                 self.held.objects += 1;
                 self.emit(line, own, object(value, kind));
             }
-            _ => self.held.left.push((line, part.into())),
+            _ => self.held.left.push((line, whole_lines(part).into())),
         }
     }
 }
@@ -287,7 +290,7 @@ fn yaml_parts(text: &str) -> Vec<Part<'_>> {
     let (mut from, mut at, mut inside) = (0, 0, false);
     for line in text.split_inclusive('\n') {
         let begins = line.starts_with("apiVersion:");
-        if begins || is_mark(line) {
+        if begins || is_mark(line) || inside && !is_yaml(line) {
             found.extend(piece(text, from, at, inside));
             (from, inside) = (at, begins);
         }
@@ -298,7 +301,17 @@ fn yaml_parts(text: &str) -> Vec<Part<'_>> {
 }
 
 fn is_mark(line: &str) -> bool {
-    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
+    line.strip_prefix("---")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
+}
+
+/// Whether a line can stand in a document as kubectl prints it: indented, an element, a comment, a key.
+fn is_yaml(line: &str) -> bool {
+    let key = || {
+        line.split_once(':')
+            .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    line.trim().is_empty() || line.starts_with([' ', '-', '#']) || key()
 }
 
 fn piece(text: &str, from: usize, to: usize, inside: bool) -> Option<Part<'_>> {
@@ -326,15 +339,37 @@ fn yaml_items(document: &str) -> Option<(&str, Vec<&str>)> {
     (!items.is_empty()).then_some((kind, items))
 }
 
-/// Whether an object has all that it is known by. What was cut in its metadata, or within a name, is told line by line.
-fn is_complete(text: &str, value: &Value) -> bool {
+/// Whether a text ends within a name: half a name would be a wrong one.
+fn is_half(text: &str) -> bool {
     let names = ["ame", "andle", "ID", "id"];
     let last = text.lines().last().unwrap_or_default();
     let key = last.split(": ").next().unwrap_or_default();
-    let half = !text.ends_with('\n') && names.iter().any(|name| key.ends_with(name));
-    let bare = ["Node", "Pod", "VolumeAttachment", "PersistentVolume", "PersistentVolumeClaim", "CSINode", "CSIDriver"];
+    !text.ends_with('\n') && names.iter().any(|name| key.ends_with(name))
+}
+
+/// A text without a line that ends within a name.
+fn whole_lines(text: &str) -> &str {
+    let end = text.trim_end_matches(|c| c != '\n').len();
+    if is_half(text) {
+        text.get(..end).unwrap_or_default()
+    } else {
+        text
+    }
+}
+
+/// Whether an object has all that it is known by. What was cut in its metadata, or within a name, is told line by line.
+fn is_complete(text: &str, value: &Value) -> bool {
+    let bare = [
+        "Node",
+        "Pod",
+        "VolumeAttachment",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "CSINode",
+        "CSIDriver",
+    ];
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
-    !half && (value.get("spec").is_some() || !bare.contains(&kind))
+    !is_half(text) && (value.get("spec").is_some() || !bare.contains(&kind))
 }
 
 #[cfg(test)]
@@ -383,7 +418,11 @@ mod tests {
             "{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\",\n\"items\":[{\"auditID\":\"1\"},\n{\"auditID\":\"2\"}]}",
             "[\n{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\"},{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\"}\n]",
         ] {
-            assert_eq!(read_all(text).0.iter().filter(|(_, name)| name == "audit").count(), 2, "{text}");
+            assert_eq!(
+                read_all(text).0.iter().filter(|(_, name)| name == "audit").count(),
+                2,
+                "{text}"
+            );
         }
     }
 
@@ -392,12 +431,18 @@ mod tests {
         let text = "{\n  \"events\": [\n    {\n      \"message\": \"a\"\n    },\n    {\"message\": \"b\"}\n  ]\n}\n";
         let [part] = parts(text)[..] else { panic!("one part") };
         let held = read(part, 1, 99, &mut |_| ());
-        let [(1, left)] = held.left.as_slice() else { panic!("{held:?}") };
+        let [(1, left)] = held.left.as_slice() else {
+            panic!("{held:?}")
+        };
         let lines: Vec<(usize, &str)> = left.lines().enumerate().filter(|(_, line)| !line.is_empty()).collect();
-        assert_eq!(lines, [(2, "{       \"message\": \"a\"     }"), (5, "{\"message\": \"b\"}")]);
+        assert_eq!(
+            lines,
+            [(2, "{       \"message\": \"a\"     }"), (5, "{\"message\": \"b\"}")]
+        );
     }
 
-    const VA: &str = "apiVersion: storage.k8s.io/v1\nkind: VolumeAttachment\nmetadata:\n  name: v\nspec:\n  nodeName: n\n";
+    const VA: &str =
+        "apiVersion: storage.k8s.io/v1\nkind: VolumeAttachment\nmetadata:\n  name: v\nspec:\n  nodeName: n\n";
 
     #[test]
     fn yaml_below_a_prompt_is_an_object() {
@@ -409,7 +454,11 @@ mod tests {
 
     #[test]
     fn items_of_a_yaml_list_stand_at_their_own_lines() {
-        let item = VA.lines().map(|line| format!("  {line}\n")).collect::<String>().replacen(' ', "-", 1);
+        let item = VA
+            .lines()
+            .map(|line| format!("  {line}\n"))
+            .collect::<String>()
+            .replacen(' ', "-", 1);
         let (found, left) = read_all(&format!("apiVersion: v1\nitems:\n{item}{item}kind: List\n"));
         assert_eq!(found, own(&[(3, "VolumeAttachment v"), (9, "VolumeAttachment v")]));
         assert!(left.is_empty(), "{left:?}");
@@ -417,9 +466,10 @@ mod tests {
 
     #[test]
     fn an_object_cut_in_its_metadata_or_a_name_is_left_as_lines() {
-        for cut in [VA.split_once("spec").unwrap().0, VA.trim_end()] {
-            assert_eq!(read_all(cut), (vec![], vec![cut.trim().to_owned()]));
-        }
+        let cut = VA.split_once("spec").unwrap().0;
+        assert_eq!(read_all(cut), (vec![], vec![cut.trim().to_owned()]));
+        let half = VA.split_once("  nodeName").unwrap().0;
+        assert_eq!(read_all(VA.trim_end()), (vec![], vec![half.trim().to_owned()]));
     }
 
     proptest::proptest! {

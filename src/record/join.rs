@@ -501,7 +501,8 @@ fn class(payload: Payload<'_>) -> Class {
 
 /// Lines of other kinds that people and programs put between klog lines, and that continue none of them.
 fn begins_something(text: &str) -> bool {
-    const BEGINNINGS: [&str; 22] = [
+    const BEGINNINGS: [&str; 23] = [
+        "```",
         "{\"",
         "time=\"",
         "level=",

@@ -49,7 +49,24 @@ pub fn peel(line: &str, then: &mut Then<'_>) {
     if memchr::memchr(0x1b, line.as_bytes()).is_some() {
         return within(&without_colours(line), Layers::default(), then);
     }
+    if line.trim_start().starts_with("<Data>") && line.contains('&') {
+        return within(&without_entities(line), Layers::default(), then);
+    }
     within(line, Layers::default(), then);
+}
+
+/// A line of XML with its entities put back.
+fn without_entities(line: &str) -> String {
+    const ENTITIES: [(&str, &str); 5] = [
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+    ];
+    ENTITIES
+        .iter()
+        .fold(line.to_owned(), |text, (entity, sign)| text.replace(entity, sign))
 }
 
 /// Takes the wrappers off that are left within others.

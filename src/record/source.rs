@@ -61,13 +61,17 @@ impl Source<'_> {
     ) -> io::Result<()> {
         let most = self.context.limits.held_bytes;
         let mut whole = head;
-        bytes.take(most.saturating_sub(whole.len() as u64)).read_to_end(&mut whole)?;
+        bytes
+            .take(most.saturating_sub(whole.len() as u64))
+            .read_to_end(&mut whole)?;
         let more = whole.len() as u64 >= most;
         let text = match wide {
             Some(big) => {
                 self.summary.notes.push("UTF-16 text".to_owned());
                 if more {
-                    self.summary.notes.push(format!("cut at {most} bytes, the limit for what is held in memory"));
+                    self.summary
+                        .notes
+                        .push(format!("cut at {most} bytes, the limit for what is held in memory"));
                 }
                 narrow(&whole, big)
             }

@@ -256,10 +256,23 @@ mod tests {
 
     #[test]
     fn the_head_of_a_cut_line_is_seen() {
-        for text in ["Jul 22 07", "Jul  2 0", "2021-07-22T07:1", "2021/07/22 07:16:58 x", "E0722 07:16"] {
+        for text in [
+            "Jul 22 07",
+            "Jul  2 0",
+            "2021-07-22T07:1",
+            "2021/07/22 07:16:58 x",
+            "E0722 07:16",
+        ] {
             assert!(begins(text), "{text}");
         }
-        for text in ["Jul", "2021", "9b-4dde-8348", "pod \"web-0\"", "July 22 was hot", "\tat x"] {
+        for text in [
+            "Jul",
+            "2021",
+            "9b-4dde-8348",
+            "pod \"web-0\"",
+            "July 22 was hot",
+            "\tat x",
+        ] {
             assert!(!begins(text), "{text}");
         }
     }

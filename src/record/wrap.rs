@@ -252,10 +252,13 @@ fn grep(line: &str) -> Option<&str> {
         }
         from = at + 1;
     }
-    // Names of rotated files hold many dashes: look once more from the last colon before the payload.
+    // Names of rotated files hold many dashes: look once more from the mark before the payload.
     let at = ["{\"", "I", "W", "E", "F"]
         .iter()
-        .filter_map(|mark| line.find(&format!(":{mark}")))
+        .filter_map(|mark| {
+            line.find(&format!(":{mark}"))
+                .or_else(|| line.find(&format!(".log-{mark}")).map(|at| at + 4))
+        })
         .min()?;
     let (path, rest) = (line.get(..at)?, line.get(at + 1..)?);
     (!path.contains(['"', '{', ' ']) && known(rest)).then_some(rest)
