@@ -283,6 +283,7 @@ kinds! {
     NodeSeen => "node_seen",
     PodSeen => "pod_seen",
     VaSeen => "va_seen",
+    VaLineSeen => "va_line_seen",
     PvSeen => "pv_seen",
     PvcSeen => "pvc_seen",
     CsinodeSeen => "csinode_seen",

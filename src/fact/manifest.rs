@@ -99,7 +99,7 @@ impl Manifest {
             pv: detail.pv.clone(),
             error: detail.attach_error.clone().or_else(|| detail.detach_error.clone()),
             detail: Detail::Attachment(Box::new(detail)),
-            ..Fact::new(Kind::VaSeen, Party::ApiServer, at)
+            ..Fact::new(Kind::VaLineSeen, Party::ApiServer, at)
         }
     }
 }

@@ -457,7 +457,7 @@ impl OneSource<'_> {
         let Some(name) = self.pasted.object() else { return };
         let before = self.reader.reading.facts.iter_mut().rev();
         before
-            .take_while(|fact| fact.source == self.id && fact.kind == Kind::VaSeen && fact.attachment.is_none())
+            .take_while(|fact| fact.source == self.id && fact.kind == Kind::VaLineSeen && fact.attachment.is_none())
             .for_each(|fact| fact.attachment = Some(name.clone()));
     }
 

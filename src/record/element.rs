@@ -148,7 +148,10 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 #[must_use]
 pub fn is_audit(text: &[u8]) -> bool {
     let head = text.get(..text.len().min(256)).unwrap_or(text);
-    memchr::memmem::find(head, b"\"audit.k8s.io/").is_some() && memchr::memmem::find(head, b"EventList").is_none()
+    let group = memchr::memmem::find(head, b"\"audit.k8s.io/");
+    // Behind a backslash it stands inside a string: a shipper's envelope around an event.
+    let own = group.is_some_and(|at| at > 0 && head.get(at - 1) != Some(&b'\\'));
+    own && memchr::memmem::find(head, b"EventList").is_none()
 }
 
 /// Says what a JSON object is.

@@ -89,7 +89,7 @@ pub fn window(reading: &Reading) -> (Time, Time) {
     let times = reading
         .facts
         .iter()
-        .filter(|fact| !matches!(fact.at, Time::MAX) && !fact.kind.is_dump())
+        .filter(|fact| !matches!(fact.at, Time::MAX) && fact.kind != Kind::VaLineSeen)
         .map(|fact| (fact.at, fact.at));
     for (from, to) in spans.copied().chain(times) {
         window.0 = window.0.min(from);
