@@ -503,7 +503,7 @@ impl OneSource<'_> {
                 Said::Irrelevant
             }
             audit::Heard::Fact(mut fact, id, last) => {
-                if !is_relative(fact.at) {
+                if age(fact.at).is_none() {
                     self.lives(fact.at);
                 }
                 (fact.source, fact.line) = (self.id, line);

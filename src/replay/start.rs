@@ -45,7 +45,7 @@ impl Replay<'_> {
                 (_, Kind::VaApiCreated) => {
                     seen_attachments.extend(fact.attachment.as_ref().and_then(|name| script.cast.attachment(name)));
                 }
-                (Detail::Attachment(detail), _) if done => {
+                (Detail::Attachment(detail), kind) if done && kind != Kind::VaLineSeen => {
                     if let Some(cell) = fact.attachment.as_ref().and_then(|name| script.cast.attachment(name))
                         && seen_attachments.insert(cell)
                     {
