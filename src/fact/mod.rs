@@ -218,10 +218,10 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// Whether it has no time of its own: dumped objects and version files.
+    /// Whether it has no time of its own: dumped objects, their lines, and version files.
     #[must_use]
     pub fn is_untimed(&self) -> bool {
-        self.kind.is_dump() || self.kind == Kind::ReleaseSeen
+        self.kind.is_dump() || matches!(self.kind, Kind::ReleaseSeen | Kind::VaLineSeen)
     }
 
     /// A fact that names nothing yet, at line 0 of source 0.
