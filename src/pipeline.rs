@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::clock;
 use crate::diagnose::tell::Teller;
-use crate::diagnose::{self, Finding, coverage};
+use crate::diagnose::{self, Finding, Findings, coverage};
 use crate::fact::{self, FactError, ReadOptions, Reading};
 use crate::graph::cast::Cast;
 use crate::model::profile::{Profile, Version};
@@ -104,15 +104,28 @@ impl Case {
     #[must_use]
     pub fn report_of(&self, run: &Run, end: &World) -> Report {
         let findings = diagnose::diagnose(&self.script(), run, end);
+        let mut report = self.told(run, &findings);
+        for (divergence, finding) in report.divergences.iter_mut().zip(&findings.divergences) {
+            self.advise(divergence, finding, end);
+        }
+        report
+    }
+
+    /// Like [`Case::report`], without trying what would help: for whoever asks often, and only for the verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Report {
+        let (run, end) = self.replay();
+        self.told(&run, &diagnose::diagnose(&self.script(), &run, &end))
+    }
+
+    /// The report on findings.
+    fn told(&self, run: &Run, findings: &Findings) -> Report {
         let coverage = coverage::of(&self.reading, &self.cast, &self.lives);
         let release = self.release.version.to_string();
         let teller = self.teller(run, &release);
         let mut report = Report::new(self.profile());
-        report.divergences = teller.divergences(&findings);
-        for (divergence, finding) in report.divergences.iter_mut().zip(&findings.divergences) {
-            self.advise(divergence, finding, end);
-        }
-        report.waits = teller.waits(&findings);
+        report.divergences = teller.divergences(findings);
+        report.waits = teller.waits(findings);
         report.unexplained = teller.unexplained();
         report.missing = coverage.missing;
         report.missing.extend(teller.torn());

@@ -58,7 +58,7 @@ fn side(path: &Path) -> Result<Side, CliError> {
         });
     }
     let case = Case::of(reading, &Options::default());
-    let report = case.report();
+    let report = case.verdict();
     Ok(Side::of_case(&case, &report).map_err(io::Error::from)?)
 }
 

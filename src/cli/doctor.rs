@@ -34,7 +34,7 @@ impl Doctor {
             return Ok(0);
         }
         let case = Case::of(self.input.read(output)?, &Options::default());
-        let advice = Advice::of(&case, &case.report());
+        let advice = Advice::of(&case, &case.verdict());
         match self.format {
             TextOrJson::Json => output.json(&advice)?,
             TextOrJson::Text => text(&advice, output.writer())?,

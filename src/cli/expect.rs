@@ -38,7 +38,7 @@ impl Expect {
                 kubernetes: self.kubernetes_version,
                 ..Options::default()
             };
-            let report = Case::open(std::slice::from_ref(trace), &options)?.report();
+            let report = Case::open(std::slice::from_ref(trace), &options)?.verdict();
             if report.window.is_none() {
                 return Err(CliError::NothingRecognised {
                     paths: vec![trace.clone()],

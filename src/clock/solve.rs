@@ -65,15 +65,16 @@ impl Range {
         }
         // Whoever watches hears of a write at once; a request may follow its line much later. So the true offset lies
         // near the lower bound, where there is one.
-        let room = match self.low > -FAR {
-            true => Range {
+        let room = if self.low > -FAR {
+            Range {
                 high: self.high.min(self.low + PROMPT),
                 ..self
-            },
-            false => Range {
+            }
+        } else {
+            Range {
                 low: self.high - PROMPT,
                 ..self
-            },
+            }
         };
         let middle = room.low + (room.high - room.low) / 2;
         let mut rounded = UNITS.into_iter().map(|unit| multiple(middle, unit));

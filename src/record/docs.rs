@@ -478,7 +478,7 @@ mod tests {
             proptest::sample::select(vec!["{", "}", "[", "]", "\"kind\": 1", "apiVersion: v1", "kind: Node", "- a", "  b: c", "---", "x"]), 0..20)
         ) {
             let text = lines.join("\n");
-            let inside: String = parts(&text).iter().map(|part| part.text()).collect();
+            let inside: String = parts(&text).iter().map(super::Part::text).collect();
             let bare = |text: &str| text.split_whitespace().map(str::to_owned).collect::<String>();
             proptest::prop_assert_eq!(bare(&inside), bare(&text));
             let _ = read_all(&text);

@@ -36,7 +36,7 @@ impl<'o> Same<'o> {
 
     /// Whether a part still says what the whole said.
     fn holds(&self, part: &Part) -> bool {
-        let report = Case::of(part.reading(), self.options).report();
+        let report = Case::of(part.reading(), self.options).verdict();
         let sure = report.divergences.iter().map(|one| one.confidence);
         self.expectation.differences(&report).is_empty() && sure.eq(self.confidence.iter().copied())
     }
@@ -79,7 +79,7 @@ pub fn shrink(reading: &Reading, options: &Options, told: &mut dyn FnMut(usize))
         facts: reading.facts.iter().collect(),
         whole: &reading.sources,
     };
-    let report = Case::of(whole.reading(), options).report();
+    let report = Case::of(whole.reading(), options).verdict();
     let same = Same::of(&report, options);
     let facts = least(whole.facts.clone(), told, &|facts| {
         same.holds(&Part {

@@ -223,7 +223,7 @@ fn outcome(trace: &Path, beside: &Path, mode: Mode) -> Result<Outcome, String> {
         ..Options::default()
     };
     let case = pipeline::Case::open(&[trace.to_owned()], &options).map_err(|error| error.to_string())?;
-    let report = case.report();
+    let report = case.verdict();
     if report.inputs.is_empty() || (report.summary.facts == 0 && report.window.is_none()) {
         return Err("nothing was recognised in it; adtrace capture makes a trace of a bundle".to_owned());
     }

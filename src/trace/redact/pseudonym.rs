@@ -263,7 +263,7 @@ mod tests {
             "{uid}"
         );
         assert!(other("csi-attacher-0").contains("-attacher-"));
-        assert!(other("Pod_7.ä").ends_with(".ä"));
+        assert!(other("Pod_7.ä").strip_suffix(".ä").is_some());
     }
 
     #[test]
