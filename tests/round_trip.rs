@@ -84,8 +84,9 @@ fn alarms(seeds: std::ops::Range<u64>) -> Vec<String> {
                 .collect();
             let odd: Vec<&str> = report.unexplained.iter().map(|odd| odd.what.as_str()).collect();
             alarms.push(format!(
-                "seed {seed}: {:?} {names:?}, unexplained {odd:?}",
-                report.verdict
+                "seed {seed}: {:?} {names:?}, unexplained {odd:?}, missing {:?}",
+                report.verdict,
+                report.missing.iter().map(|gap| &gap.what).collect::<Vec<_>>()
             ));
         }
     }

@@ -50,10 +50,6 @@ impl Replay<'_> {
         self.node_life(id, fact, node, before.as_ref(), &after);
         let patch = detail.patch.as_ref();
         if fact.party == Party::Controller && status {
-            let in_use = before.as_ref().map_or(BTreeSet::new(), |object| object.in_use.clone());
-            for volume in in_use.symmetric_difference(&after.in_use) {
-                self.hole(id, *volume);
-            }
             self.world.board.nodes.insert(node, after.clone());
             let touches = patch.is_none_or(|patch| patch.attached.is_some() || patch.empty);
             if touches && (patch.is_some() || call.is_some_and(|call| !call.body)) {
