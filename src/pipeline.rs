@@ -115,7 +115,13 @@ impl Case {
     #[must_use]
     pub fn verdict(&self) -> Report {
         let (run, end) = self.replay();
-        self.told(&run, &diagnose::diagnose(&self.script(), &run, &end))
+        self.verdict_of(&run, &end)
+    }
+
+    /// Like [`Case::report_of`], without trying what would help.
+    #[must_use]
+    pub fn verdict_of(&self, run: &Run, end: &World) -> Report {
+        self.told(run, &diagnose::diagnose(&self.script(), run, end))
     }
 
     /// The report on findings.

@@ -1,8 +1,8 @@
 //! Questions about a case, asked of the founding recording: the causal graph, why a line came about, who believed what.
 
-use std::path::PathBuf;
+mod recordings;
 
-use adtrace::ask::timeline::{About, timeline};
+use adtrace::ask::timeline::{About, reported};
 use adtrace::ask::{CauseGraph, StateAnswer, WhyAnswer, causes, dot, mermaid};
 use adtrace::fact::Party;
 use adtrace::report::Face;
@@ -13,9 +13,8 @@ use adtrace::time::Time;
 use adtrace::{Case, Options};
 
 fn case() -> Case {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING");
     // Paths in the answers are shown within the input, wherever the repository lies.
-    Case::open(&[path], &Options::default()).expect("the recording reads")
+    Case::open(&[recordings::founding()], &Options::default()).expect("the recording reads")
 }
 
 fn graph(case: &Case) -> CauseGraph {
@@ -155,10 +154,7 @@ fn who_believed_what_after_the_pod_came_back() {
 
 #[test]
 fn every_change_of_a_pair_names_its_step() {
-    let case = case();
-    let (run, end) = case.replay();
-    let mut report = case.report_of(&run, &end);
-    report.timeline = Some(timeline(&case, &run, &report.divergences, About::default()));
+    let report = reported(&case(), &About::default());
     let mut text = Vec::new();
     Lanes::default()
         .write(&report, &mut text)
@@ -168,23 +164,19 @@ fn every_change_of_a_pair_names_its_step() {
 
 #[test]
 fn the_lanes_end_where_the_report_ends_and_causes_come_first() {
-    let case = case();
-    let (run, end) = case.replay();
-    let report = case.report_of(&run, &end);
-    let timeline = timeline(&case, &run, &report.divergences, About::default());
+    let report = reported(&case(), &About::default());
+    let timeline = report.timeline.as_ref().expect("a timeline");
     let divergence = report.divergences.first().expect("the founding divergence");
     let mut pairs = timeline
         .cells
         .iter()
         .filter(|cell| cell.divergences.contains(&divergence.id));
     let cell = pairs.next().expect("its pair");
-    for lane in Lane::ALL {
+    for lane in Lane::STATES {
         let first = lane.of(&cell.begin);
         let last = cell.changes.iter().rev().find(|change| change.lane == lane);
         let last = last.map_or(first, |change| change.value);
-        if !matches!(lane, Lane::Operation | Lane::BackOff) {
-            assert_eq!(last, lane.of(&divergence.states.end), "{}", lane.label());
-        }
+        assert_eq!(last, lane.of(&divergence.states.end), "{}", lane.label());
     }
     assert!(!timeline.causes.is_empty());
     for cause in &timeline.causes {

@@ -1,5 +1,7 @@
 //! Captured traces: they give the report that the bundle gives, whole, in parts, shrunk.
 
+mod recordings;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,32 +12,14 @@ use adtrace::trace::redact::{Found, Key, Redactor};
 use adtrace::trace::{Cut, narrow, shrink};
 use adtrace::{Case, Options, analyze};
 
-/// A folder that goes when it is no longer needed.
-struct Scratch(PathBuf);
+use recordings::{Scratch, founding};
 
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let place = std::env::temp_dir().join(format!("adtrace-captures-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&place).expect("the folder is made");
-        Scratch(place)
-    }
-
-    fn keep(&self, name: &str, reading: &Reading) -> PathBuf {
-        let place = self.0.join(name);
-        let mut file = File::create(&place).expect("the file is made");
-        trace::write(reading, &mut file).expect("it is written");
-        place
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn founding() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING")
+/// Writes a reading as a trace.
+fn keep(scratch: &Scratch, name: &str, reading: &Reading) -> PathBuf {
+    let place = scratch.0.join(name);
+    let mut file = File::create(&place).expect("the file is made");
+    trace::write(reading, &mut file).expect("it is written");
+    place
 }
 
 /// How a part below `root` is read. The year is given: apart, a file whose lines have none is dated by when it was
@@ -77,10 +61,10 @@ fn in_parts_and_whole(recording: &Path, year: i16, name: &str) -> (Report, Repor
     std::fs::create_dir_all(&parts).expect("the folder is made");
     for (number, file) in files.iter().enumerate() {
         let reading = read(std::slice::from_ref(file), &part(recording, year)).expect("it reads");
-        scratch.keep(&format!("parts/{number:03}.adtrace"), &reading);
+        keep(&scratch, &format!("parts/{number:03}.adtrace"), &reading);
     }
     let whole = read(&[recording.to_owned()], &part(recording, year)).expect("it reads");
-    let whole = scratch.keep("whole.adtrace", &whole);
+    let whole = keep(&scratch, "whole.adtrace", &whole);
     (report_on(&parts), report_on(&whole))
 }
 
@@ -88,7 +72,7 @@ fn in_parts_and_whole(recording: &Path, year: i16, name: &str) -> (Report, Repor
 fn a_capture_gives_the_report_of_the_bundle() {
     let scratch = Scratch::new("whole");
     let reading = read(&[founding()], &ReadOptions::default()).expect("it reads");
-    let captured = scratch.keep("x.adtrace", &reading);
+    let captured = keep(&scratch, "x.adtrace", &reading);
     assert_eq!(report_on(&captured), report_on(&founding()));
 }
 
@@ -110,7 +94,7 @@ fn a_row_that_tells_only_an_age_counts_from_the_end_of_all_parts() {
     let parts = Scratch::new("ages-parts");
     for file in ["events.txt", "kube-controller-manager.log"] {
         let reading = read(&[scratch.0.join(file)], &part(&scratch.0, 2026)).expect("it reads");
-        parts.keep(&format!("{file}.adtrace"), &reading);
+        keep(&parts, &format!("{file}.adtrace"), &reading);
     }
     let times = |path: &Path| {
         let reading = read(&[path.to_owned()], &ReadOptions::default()).expect("it reads");
@@ -204,10 +188,8 @@ fn canonical(report: &Report, redactor: Option<&Redactor>) -> serde_json::Value 
 #[test]
 #[ignore = "needs a folder of recordings"]
 fn redaction_and_analysis_change_places_for_all_recordings() {
-    let folder = PathBuf::from(std::env::var_os("ADTRACE_RECORDINGS").expect("ADTRACE_RECORDINGS names a folder"));
     let mut differ = Vec::new();
-    for item in std::fs::read_dir(&folder).expect("the folder reads") {
-        let path = item.expect("the entry reads").path();
+    for path in recordings::all() {
         let reading = read(std::slice::from_ref(&path), &ReadOptions::default()).expect("it reads");
         let mut found = Found::default();
         found.reading(&reading);
@@ -232,13 +214,7 @@ fn redaction_and_analysis_change_places_for_all_recordings() {
 #[test]
 #[ignore = "needs a folder of recordings"]
 fn parts_are_the_whole_for_all_recordings() {
-    let folder = PathBuf::from(std::env::var_os("ADTRACE_RECORDINGS").expect("ADTRACE_RECORDINGS names a folder"));
-    let mut recordings: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("the folder reads")
-        .map(|entry| entry.expect("the entry reads").path())
-        .filter(|path| path.is_dir())
-        .collect();
-    recordings.sort();
+    let recordings = recordings::all();
     let differ: Vec<&PathBuf> = recordings
         .iter()
         .filter(|recording| {

@@ -1,25 +1,23 @@
 //! With less evidence an analysis says less; it never says something else.
 
 mod damage;
+mod recordings;
 #[allow(dead_code, reason = "of the wrappings only files and lines are needed here")]
 mod rewrap;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use adtrace::report::{Confidence, Divergence, Report, Status, Verdict};
 use adtrace::{Options, analyze};
 
 use damage::{DAMAGES, Damage};
+use recordings::Scratch;
 use rewrap::File;
 
 fn report(files: &[File], name: &str) -> Report {
-    let place = std::env::temp_dir().join(format!("adtrace-damaged-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(&place).expect("the folder is made");
-    rewrap::store(files, &place);
-    let report = analyze(std::slice::from_ref(&place), &Options::default()).expect("it reads");
-    let _ = std::fs::remove_dir_all(&place);
-    report
+    let place = Scratch::new(name);
+    rewrap::store(files, &place.0);
+    analyze(std::slice::from_ref(&place.0), &Options::default()).expect("it reads")
 }
 
 /// How a report on less evidence stands to the whole one.
@@ -70,7 +68,7 @@ fn stands(whole: &Report, less: &Report, damage: &Damage) -> Stands {
 
 #[test]
 fn less_evidence_never_gives_another_verdict() {
-    let files = rewrap::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING"));
+    let files = rewrap::load(&recordings::founding());
     let whole = report(&files, "whole");
     for (damage, number) in DAMAGES.iter().zip(0..) {
         let less = report(&(damage.of)(&files), &format!("less-{number}"));
@@ -83,14 +81,8 @@ fn less_evidence_never_gives_another_verdict() {
 #[test]
 #[ignore = "needs a folder of recordings; scripts/damage runs it"]
 fn all_recordings_with_all_damages() {
-    let folder = PathBuf::from(std::env::var_os("ADTRACE_RECORDINGS").expect("ADTRACE_RECORDINGS names a folder"));
     let only = std::env::var("ADTRACE_WAY").unwrap_or_default();
-    let mut recordings: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("the folder reads")
-        .map(|entry| entry.expect("the entry reads").path())
-        .filter(|path| path.is_dir())
-        .collect();
-    recordings.sort();
+    let recordings = recordings::all();
     let recordings: Vec<(String, Vec<File>, Report)> = recordings
         .iter()
         .map(|path| {

@@ -1,14 +1,13 @@
 //! The founding recording, kubernetes/kubernetes#88565, from the bundle to the verdict: a detach fails, a retry that the
 //! back-off refuses takes the volume off the report, the pod comes back to the node and waits for ever.
 
-use std::path::PathBuf;
+mod recordings;
 
 use adtrace::report::{Confidence, Report, Severity, Status, Verdict};
 use adtrace::{Options, analyze};
 
 fn report() -> Report {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING");
-    analyze(&[path], &Options::default()).expect("the recording reads")
+    analyze(&[recordings::founding()], &Options::default()).expect("the recording reads")
 }
 
 #[test]
@@ -82,20 +81,17 @@ fn every_line_is_accounted_for_and_every_fact_explained() {
 
 #[test]
 fn without_its_head_the_log_tells_its_release_by_file_and_line() {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING/control-plane/kube-controller-manager.log");
+    let path = recordings::founding().join("control-plane/kube-controller-manager.log");
     let log = std::fs::read_to_string(path).expect("the log reads");
     let headless: Vec<&str> = log.lines().filter(|line| !line.contains("Version: ")).collect();
     assert!(
         headless.len() < log.lines().count(),
         "there is a line that tells the release"
     );
-    let folder = std::env::temp_dir().join(format!("adtrace-headless-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let cut = folder.join("kube-controller-manager.log");
+    let folder = recordings::Scratch::new("headless");
+    let cut = folder.0.join("kube-controller-manager.log");
     std::fs::write(&cut, headless.join("\n")).expect("a file");
     let report = analyze(&[cut], &Options::default()).expect("the log reads");
-    std::fs::remove_dir_all(&folder).expect("the folder goes");
     assert_eq!(
         (report.profile.kubernetes.as_str(), report.profile.assumed),
         ("1.20", false)

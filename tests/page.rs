@@ -4,10 +4,9 @@
 //! steps is ignored by default; `scripts/page-speed` runs it.
 
 mod browser;
+mod recordings;
 
-use std::path::PathBuf;
-
-use adtrace::ask::timeline::{About, timeline};
+use adtrace::ask::timeline::{About, reported};
 use adtrace::report::html::Html;
 use adtrace::report::timeline::{Cause, CellLine, Change, Event, Lane, SCHEMA, Timeline};
 use adtrace::report::{Actor, Evidence, Face, Profile, Report, States, Step, Window};
@@ -17,16 +16,8 @@ use adtrace::{Case, Options};
 use browser::Browser;
 
 fn founding() -> Report {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING");
-    let case = Case::open(&[path], &Options::default()).expect("the recording reads");
-    let (run, end) = case.replay();
-    let mut report = case.report_of(&run, &end);
-    let about = About {
-        lines: true,
-        ..About::default()
-    };
-    report.timeline = Some(timeline(&case, &run, &report.divergences, about));
-    report
+    let case = Case::open(&[recordings::founding()], &Options::default()).expect("the recording reads");
+    reported(&case, &About::WITH_LINES)
 }
 
 fn html(report: &Report) -> String {

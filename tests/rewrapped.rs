@@ -1,30 +1,13 @@
 //! The same incident gives the same report in every wrapping, and whatever the machines' clocks said.
 
+mod recordings;
 mod rewrap;
-
-use std::path::{Path, PathBuf};
 
 use adtrace::{Options, analyze};
 use serde_json::Value;
 
+use recordings::Scratch;
 use rewrap::{File, WAYS, Way};
-
-/// A folder that goes when it is no longer needed.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let place = std::env::temp_dir().join(format!("adtrace-rewrapped-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&place).expect("the folder is made");
-        Scratch(place)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The report of files, without what names them: inputs, paths and lines of evidence; where clocks were shifted, also
 /// without the stamps in the lines' texts.
@@ -117,7 +100,7 @@ const NOT_YET: &[&str] = &[
 
 #[test]
 fn any_wrapping_gives_the_same_report() {
-    let files = rewrap::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING"));
+    let files = rewrap::load(&recordings::founding());
     for way in WAYS.iter().filter(|way| !NOT_YET.contains(&way.name)) {
         let found = differences(&files, way);
         assert!(found.is_empty(), "{}:\n{}", way.name, found.join("\n"));
@@ -128,14 +111,8 @@ fn any_wrapping_gives_the_same_report() {
 #[test]
 #[ignore = "needs a folder of recordings; scripts/rewrap runs it"]
 fn all_recordings_in_all_wrappings() {
-    let folder = PathBuf::from(std::env::var_os("ADTRACE_RECORDINGS").expect("ADTRACE_RECORDINGS names a folder"));
     let only = std::env::var("ADTRACE_WAY").unwrap_or_default();
-    let mut recordings: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("the folder reads")
-        .map(|entry| entry.expect("the entry reads").path())
-        .filter(|path| path.is_dir())
-        .collect();
-    recordings.sort();
+    let recordings = recordings::all();
     let mut wrong = 0;
     for way in WAYS.iter().filter(|way| way.name.contains(&only)) {
         let mut same = 0;

@@ -40,9 +40,6 @@ pub fn write(graph: &CauseGraph, sources: &Sources<'_>, out: &mut dyn Write) -> 
 
 fn label(event: &CauseEvent, sources: &Sources<'_>) -> String {
     let step = &event.step;
-    let place = match step.evidence.first() {
-        Some(evidence) if step.observed => sources.place(evidence),
-        _ => "(inferred)".to_owned(),
-    };
+    let place = sources.place_of(step);
     format!("{}\n{}\n{place}", millis(step.at), cut(&clean(&step.what), WORDS))
 }

@@ -16,7 +16,7 @@ use crate::model::world::{CellState, World};
 use crate::pipeline::Case;
 use crate::replay::{Cell, Deed, Replay, Run, StepId};
 use crate::report::timeline::{Cause, CellLine, Change, Event, Lane, SCHEMA, Timeline};
-use crate::report::{Divergence, States, Window};
+use crate::report::{Divergence, Report, States, Window};
 use crate::time::{Span, Time};
 
 /// Steps that one step is drawn back to through lines that moved nothing.
@@ -37,6 +37,13 @@ pub struct About {
 }
 
 impl About {
+    /// All pairs, with lines and their neighbours.
+    pub const WITH_LINES: About = About {
+        volume: None,
+        node: None,
+        lines: true,
+    };
+
     fn holds(&self, cell: Cell) -> bool {
         self.volume.is_none_or(|volume| volume == cell.0) && self.node.is_none_or(|node| node == cell.1)
     }
@@ -47,9 +54,18 @@ impl About {
     }
 }
 
+/// The report on a case with its timeline.
+#[must_use]
+pub fn reported(case: &Case, about: &About) -> Report {
+    let (run, end) = case.replay();
+    let mut report = case.report_of(&run, &end);
+    report.timeline = Some(timeline(case, &run, &report.divergences, about));
+    report
+}
+
 /// The timeline of a run; `divergences` are those found in it.
 #[must_use]
-pub fn timeline(case: &Case, run: &Run, divergences: &[Divergence], about: About) -> Timeline {
+pub fn timeline(case: &Case, run: &Run, divergences: &[Divergence], about: &About) -> Timeline {
     let cells: Vec<Cell> = run.track.keys().copied().filter(|cell| about.holds(*cell)).collect();
     let walk = Walk::along(case, run, &cells);
     let chosen: Vec<StepId> = (0_u32..)
@@ -417,7 +433,7 @@ fn related(run: &Run, cause: StepId, effect: StepId) -> bool {
 }
 
 /// Every line that says something about the pairs, by source and line.
-fn lines(case: &Case, run: &Run, about: About) -> Vec<crate::report::Evidence> {
+fn lines(case: &Case, run: &Run, about: &About) -> Vec<crate::report::Evidence> {
     let teller = case.teller(run, "");
     let chosen = graph::about(&case.reading.facts, &case.cast, about.volume, about.node);
     let mut facts: Vec<_> = chosen

@@ -17,6 +17,7 @@ use crate::pipeline::Case;
 use crate::replay::Run;
 use crate::report::Step;
 use crate::report::text::{Sources, clean, cut, millis, short_actor};
+use crate::report::words;
 
 /// Events in an answer.
 const MOST: usize = 24;
@@ -222,7 +223,7 @@ impl WhyAnswer {
     pub fn write(&self, sources: &Sources<'_>, out: &mut dyn Write) -> io::Result<()> {
         for event in &self.events {
             let step = &event.step;
-            let inferred = if step.observed { "" } else { " (inferred)" };
+            let inferred = words::inferred(step);
             let place = step.evidence.first().filter(|_| step.observed);
             let place = place.map_or(String::new(), |evidence| format!("  {}", sources.place(evidence)));
             writeln!(

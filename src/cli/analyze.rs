@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::output::{Colour, Output, width};
 use super::reading::CaseInput;
-use crate::ask::timeline;
+use crate::ask::timeline::{About, reported};
 use crate::report::faces::{
     brief::Brief, github::GitHub, json_lines::JsonLines, junit::JUnit, markdown::Markdown, mermaid::Mermaid,
     sarif::Sarif, viewer::Viewer,
@@ -63,16 +63,12 @@ impl Analyze {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
         let case = self.input.case(output)?;
         let progress = output.progress("replaying");
-        let (run, end) = case.replay();
-        let mut report = case.report_of(&run, &end);
+        let mut report = match (&self.html, self.format) {
+            (Some(_), _) => reported(&case, &About::WITH_LINES),
+            (None, Format::Trace) => reported(&case, &About::default()),
+            (None, _) => case.report(),
+        };
         drop(progress);
-        if self.html.is_some() || self.format == Format::Trace {
-            let about = timeline::About {
-                lines: self.html.is_some(),
-                ..timeline::About::default()
-            };
-            report.timeline = Some(timeline::timeline(&case, &run, &report.divergences, about));
-        }
         if let Some(path) = &self.html {
             Output::save(path, |out| Html.write(&report, out))?;
         }

@@ -1,7 +1,6 @@
 //! `adtrace capture`: the facts of a bundle as a file of their own.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -100,23 +99,18 @@ impl Capture {
         if self.output == Path::new("-") {
             trace::write(&reading, output.writer())?;
         } else {
-            self.save(&reading).map_err(|error| CliError::Save {
-                path: self.output.clone(),
-                error,
-            })?;
+            let packed = self.output.extension().is_some_and(|extension| extension == "zst");
+            Output::save(&self.output, |out| save(&reading, packed, out))?;
         }
         Ok(0)
     }
+}
 
-    fn save(&self, reading: &Reading) -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create(&self.output)?);
-        if self.output.extension().is_some_and(|extension| extension == "zst") {
-            let mut packed = zstd::Encoder::new(&mut file, LEVEL)?;
-            trace::write(reading, &mut packed)?;
-            packed.finish()?;
-        } else {
-            trace::write(reading, &mut file)?;
-        }
-        file.flush()
+fn save(reading: &Reading, packed: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    if !packed {
+        return trace::write(reading, out);
     }
+    let mut packer = zstd::Encoder::new(out, LEVEL)?;
+    trace::write(reading, &mut packer)?;
+    packer.finish().map(drop)
 }

@@ -50,10 +50,7 @@ impl Expect {
                 output.writer().write_all(text.as_bytes())?;
                 continue;
             }
-            std::fs::write(&place, text).map_err(|error| CliError::Save {
-                path: place.clone(),
-                error,
-            })?;
+            Output::save(&place, |out| out.write_all(text.as_bytes()))?;
             let shown = place.display().to_string();
             writeln!(output.writer(), "{}", crate::report::text::clean(&shown))?;
         }

@@ -26,13 +26,13 @@ impl Timeline {
         let case = self.input.case(output)?;
         let (volume, node) = self.about.meant(&case.cast)?;
         let (run, end) = case.replay();
-        let mut report = case.report_of(&run, &end);
+        let mut report = case.verdict_of(&run, &end);
         let about = timeline::About {
             volume,
             node,
             lines: false,
         };
-        let timeline = timeline::timeline(&case, &run, &report.divergences, about);
+        let timeline = timeline::timeline(&case, &run, &report.divergences, &about);
         match self.format {
             TextOrJson::Json => output.json(&timeline)?,
             TextOrJson::Text => {

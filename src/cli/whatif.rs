@@ -118,7 +118,7 @@ impl WhatIf {
             return Ok((volume, node));
         }
         let fits = |pair: &(Volume, Node)| volume.is_none_or(|v| v == pair.0) && node.is_none_or(|n| n == pair.1);
-        let report = case.report_of(run, world);
+        let report = case.verdict_of(run, world);
         let mut named = report
             .divergences
             .iter()

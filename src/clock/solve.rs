@@ -33,7 +33,7 @@ const SLACK: i64 = 10_000;
 /// No clock is off by more (three years); keeps all sums exact in an `f64`.
 const FAR: i64 = 100_000_000_000_000;
 /// Zones are multiples of a quarter of an hour.
-const QUARTER: i64 = 900_000_000;
+pub(super) const QUARTER: i64 = 900_000_000;
 /// No zone is further from UTC, with a day to spare for a date read wrongly.
 const ZONES: i64 = 104 * QUARTER;
 /// How tight a bound has to lie at a zone's offset to be taken for the zone.

@@ -9,9 +9,8 @@ use crate::record::Zone;
 use crate::time::Span;
 
 use super::group::Groups;
+use super::solve::QUARTER;
 
-/// All zones are whole multiples of a quarter of an hour away from UTC.
-const QUARTER: i64 = 900_000_000;
 /// No zone is further from UTC.
 const FARTHEST: Span = Span::secs(14 * 3600);
 

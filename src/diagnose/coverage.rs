@@ -8,6 +8,15 @@ use crate::graph::cast::{Cast, Node};
 use crate::replay::Lives;
 use crate::report::Missing;
 
+/// What is missing where the controller's log is.
+pub const NO_CONTROLLER_LOG: &str = "no kube-controller-manager log";
+/// What is missing where no write was audited.
+pub const NO_AUDIT_LOG: &str = "no audit log";
+/// What is missing where writes were audited without what was written.
+pub const NO_AUDIT_BODIES: &str = "the audit log has no bodies of node status writes";
+/// What is missing where the external-attacher's log is.
+pub const NO_ATTACHER_LOG: &str = "no external-attacher log";
+
 /// What was recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -36,36 +45,36 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     let kubelets = cast.nodes.len() - without_kubelet(cast, lives).len();
     let mut missing = Vec::new();
     if !controller && lives.controller_heard.is_none() {
-        missing.push(gap(
-            "no kube-controller-manager log",
+        missing.push(Missing::new(
+            NO_CONTROLLER_LOG,
             "what the controller believed is inferred from its writes",
             "kubectl logs -n kube-system kube-controller-manager-<node> (and --previous), at -v=4 or more",
         ));
     }
     if !lives.audit {
-        missing.push(gap(
-            "no audit log",
+        missing.push(Missing::new(
+            NO_AUDIT_LOG,
             "writes to Node objects, VolumeAttachments and pods are inferred from logs",
             "an audit policy with RequestResponse for nodes/status and volumeattachments",
         ));
     } else if !bodies {
-        missing.push(gap(
-            "the audit log has no bodies of node status writes",
+        missing.push(Missing::new(
+            NO_AUDIT_BODIES,
             "what volumesAttached said is inferred",
             "audit level RequestResponse for nodes/status and volumeattachments",
         ));
     }
     for node in without_kubelet(cast, lives) {
         let name = cast.node_name(node);
-        missing.push(gap(
-            &format!("no kubelet log for {name}"),
-            &format!("mounts on {name} are inferred"),
+        missing.push(Missing::new(
+            format!("no kubelet log for {name}"),
+            format!("mounts on {name} are inferred"),
             "journalctl -u kubelet on the node",
         ));
     }
     if !lives.attacher_log && !reading.facts.is_empty() {
-        missing.push(gap(
-            "no external-attacher log",
+        missing.push(Missing::new(
+            NO_ATTACHER_LOG,
             "calls to the driver are known from VolumeAttachments only",
             "kubectl logs of the csi-attacher container, at -v=5",
         ));
@@ -82,12 +91,4 @@ fn without_kubelet(cast: &Cast, lives: &Lives) -> Vec<Node> {
         .filter_map(|index| u32::try_from(index).ok())
         .map(Node);
     all.filter(|node| !lives.kubelets.contains_key(node)).collect()
-}
-
-fn gap(what: &str, consequence: &str, supply: &str) -> Missing {
-    Missing {
-        what: what.to_owned(),
-        consequence: consequence.to_owned(),
-        supply: Some(supply.to_owned()),
-    }
 }

@@ -80,19 +80,16 @@ impl Teller<'_> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        Some(report::Missing {
-            what: format!(
+        Some(report::Missing::new(
+            format!(
                 "lines about {}{more}: {}:{} and others cannot have come about by what was recorded before them",
                 names.join(", "),
                 line.source,
                 line.line
             ),
-            consequence: "what happened to these volumes in between is not known, so they are not called well"
-                .to_owned(),
-            supply: Some(
-                "the logs and the audit log of the whole time, rotated files and --previous included".to_owned(),
-            ),
-        })
+            "what happened to these volumes in between is not known, so they are not called well",
+            "the logs and the audit log of the whole time, rotated files and --previous included",
+        ))
     }
 
     fn divergence(&self, finding: &Finding, number: u32) -> Divergence {

@@ -4,9 +4,12 @@
 //! supply what logs lacked, and whether the audit policy in [`policy`] is needed. Nothing here changes a verdict; the
 //! gaps that do stand in the report's `missing` too.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use crate::fact::{Fact, Kind, Party};
+use crate::diagnose::coverage::{NO_ATTACHER_LOG, NO_AUDIT_BODIES, NO_AUDIT_LOG, NO_CONTROLLER_LOG};
+use crate::fact::{Fact, Kind, Party, SourceId};
 use crate::pipeline::Case;
 use crate::report::{Missing, Report};
 use crate::time::Span;
@@ -151,8 +154,9 @@ impl Advice {
             schema: "adtrace.doctor/1",
             gaps: report.missing.clone(),
             settings: Vec::new(),
-            audit_policy: !case.lives.audit || report.missing.iter().any(|gap| gap.what.contains("audit")),
+            audit_policy: false,
         };
+        advice.audit_policy = advice.lacks(NO_AUDIT_LOG) || advice.lacks(NO_AUDIT_BODIES);
         advice.audit(case);
         advice.levels(case);
         advice.edges(case);
@@ -161,19 +165,10 @@ impl Advice {
         if advice.audit_policy {
             advice.settings.insert(0, AUDIT);
         }
-        if advice
-            .gaps
-            .iter()
-            .any(|gap| gap.what.starts_with("no kube-controller-manager log"))
-        {
-            advice.set(CONTROLLER);
-        }
-        if advice
-            .gaps
-            .iter()
-            .any(|gap| gap.what.starts_with("no external-attacher log"))
-        {
-            advice.set(ATTACHER);
+        for (log, setting) in [(NO_CONTROLLER_LOG, CONTROLLER), (NO_ATTACHER_LOG, ATTACHER)] {
+            if advice.lacks(log) {
+                advice.set(setting);
+            }
         }
         advice
     }
@@ -184,12 +179,12 @@ impl Advice {
         self.gaps.is_empty()
     }
 
-    fn gap(&mut self, what: String, consequence: &str, supply: &str) {
-        self.gaps.push(Missing {
-            what,
-            consequence: consequence.to_owned(),
-            supply: Some(supply.to_owned()),
-        });
+    fn gap(&mut self, what: impl Into<String>, consequence: &str, supply: &str) {
+        self.gaps.push(Missing::new(what, consequence, supply));
+    }
+
+    fn lacks(&self, what: &str) -> bool {
+        self.gaps.iter().any(|gap| gap.what == what)
     }
 
     fn set(&mut self, setting: Setting) {
@@ -200,20 +195,19 @@ impl Advice {
 
     /// Resources whose writes were recorded without what was written.
     fn audit(&mut self, case: &Case) {
-        let rows: [(&str, &[Kind]); 3] = [
+        // Of nodes the report tells itself.
+        let rows: [(&str, &[Kind]); 2] = [
             (
                 "VolumeAttachments",
                 &[Kind::VaApiCreated, Kind::VaPatched, Kind::VaStatusPatched],
             ),
             ("pods", &[Kind::PodCreated, Kind::PodBound]),
-            ("nodes", &[Kind::NodeStatusPatched]),
         ];
         for (resource, kinds) in rows {
             let writes: Vec<&Fact> = audited(case).filter(|fact| kinds.contains(&fact.kind)).collect();
             let empty = |fact: &&&Fact| fact.call.as_ref().is_some_and(|call| !call.body);
             let without = writes.iter().filter(empty).count();
-            // The report tells of nodes itself.
-            if resource != "nodes" && without > 0 && without * 2 >= writes.len() {
+            if without > 0 && without * 2 >= writes.len() {
                 self.gap(
                     format!(
                         "{without} of {} audited writes of {resource} have no body",
@@ -231,12 +225,9 @@ impl Advice {
         let facts = || case.reading.facts.iter().filter(|fact| fact.call.is_none());
         for level in &LEVELS {
             let speaks = |kinds: &[Kind]| facts().any(|fact| (level.party)(&fact.party) && kinds.contains(&fact.kind));
-            let told = self.gaps.iter().any(|gap| {
-                gap.what
-                    .starts_with(level.what.split(" is below").next().unwrap_or_default())
-            });
+            let told = self.settings.contains(&level.setting);
             if speaks(level.happened) && !speaks(level.kinds) && !told {
-                self.gap(level.what.to_owned(), level.consequence, level.setting.flag);
+                self.gap(level.what, level.consequence, level.setting.flag);
                 self.set(level.setting.clone());
             }
         }
@@ -245,19 +236,21 @@ impl Advice {
     /// Logs that begin long after the recording does: rotated away, or the container was restarted.
     fn edges(&mut self, case: &Case) {
         let (from, _) = case.lives.window;
-        for source in case.reading.sources.iter().filter(|source| source.format == "klog") {
+        let started: BTreeSet<SourceId> = case
+            .reading
+            .facts
+            .iter()
+            .filter(|fact| fact.kind == Kind::ProcessVersion)
+            .map(|fact| fact.source)
+            .collect();
+        for (id, source) in (0..).map(SourceId).zip(&case.reading.sources) {
+            if source.format != "klog" || source.party.is_none() || started.contains(&id) {
+                continue;
+            }
             let Some((begins, _)) = source.alive.first() else {
                 continue;
             };
-            let started = case.reading.facts.iter().any(|fact| {
-                fact.kind == Kind::ProcessVersion
-                    && case
-                        .reading
-                        .sources
-                        .get(fact.source.0 as usize)
-                        .is_some_and(|other| other.path == source.path)
-            });
-            if *begins - from > EDGE && !started && source.party.is_some() {
+            if *begins - from > EDGE {
                 let late =
                     crate::report::text::lasting(u64::try_from((*begins - from).as_millis()).unwrap_or_default());
                 self.gap(
@@ -278,14 +271,14 @@ impl Advice {
         let has = |kinds: &[Kind]| case.reading.facts.iter().any(|fact| kinds.contains(&fact.kind));
         if !case.cast.volumes.is_empty() && !has(&[Kind::PvSeen, Kind::PvWritten]) {
             self.gap(
-                "no PersistentVolume objects".to_owned(),
+                "no PersistentVolume objects",
                 "whether a volume may be attached to one node only is not known",
                 "kubectl get pv,pvc -A -o yaml",
             );
         }
         if !has(&[Kind::NodeSeen, Kind::NodeStatusPatched, Kind::NodePatched]) && !case.cast.nodes.is_empty() {
             self.gap(
-                "no Node objects".to_owned(),
+                "no Node objects",
                 "what the nodes reported as attached is inferred",
                 "kubectl get nodes,volumeattachments,csinodes -o yaml, while the trouble lasts",
             );

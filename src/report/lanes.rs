@@ -107,10 +107,7 @@ fn lane_rows(timeline: &Timeline, cell: &CellLine, sources: &Sources<'_>) -> Vec
     lines.extend(rows.iter().map(|row| {
         let values = Lane::ALL.map(|lane| row.value(lane).unwrap_or_else(|| "│".to_owned()));
         let step = &row.event.step;
-        let place = match step.evidence.first() {
-            Some(evidence) if step.observed => sources.place(evidence),
-            _ => "(inferred)".to_owned(),
-        };
+        let place = sources.place_of(step);
         let actor = pad(short_actor(&step.actor), 10);
         format!(
             "{}  {actor}  {}  {place}",

@@ -645,6 +645,18 @@ pub struct Missing {
     pub supply: Option<String>,
 }
 
+impl Missing {
+    /// A gap that can be supplied.
+    #[must_use]
+    pub fn new(what: impl Into<String>, consequence: impl Into<String>, supply: impl Into<String>) -> Missing {
+        Missing {
+            what: what.into(),
+            consequence: consequence.into(),
+            supply: Some(supply.into()),
+        }
+    }
+}
+
 /// Counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

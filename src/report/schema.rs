@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::{Actor, Report, example};
-use crate::ask::timeline::{About, timeline};
+use crate::ask::timeline::{About, reported};
 use crate::time::Time;
 use crate::{Case, Options};
 
@@ -81,13 +81,7 @@ fn reports_are_as_the_schema_says() {
     }
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING");
     let case = Case::open(&[path], &Options::default()).expect("the recording reads");
-    let (run, end) = case.replay();
-    let mut report = case.report_of(&run, &end);
-    let about = About {
-        lines: true,
-        ..About::default()
-    };
-    report.timeline = Some(timeline(&case, &run, &report.divergences, about));
+    let report = reported(&case, &About::WITH_LINES);
     assert_eq!(complaints(&report), Vec::<String>::new());
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Actor, Evidence, Input};
+use super::{Actor, Evidence, Input, Step};
 use crate::time::Time;
 
 /// Columns that a file name may take in a narrow place.
@@ -244,6 +244,14 @@ impl<'a> Sources<'a> {
         match evidence.repeat {
             Some(r) => format!("{name}:{}-{} ({} times)", evidence.line, r.last_line, r.count),
             None => format!("{name}:{}", evidence.line),
+        }
+    }
+
+    /// Where the first line of a step is, or that no line shows it.
+    pub fn place_of(&self, step: &Step) -> String {
+        match step.evidence.first() {
+            Some(evidence) if step.observed => self.place(evidence),
+            _ => "(inferred)".to_owned(),
         }
     }
 

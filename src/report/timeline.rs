@@ -138,6 +138,17 @@ impl Lane {
         Lane::Mounted,
     ];
 
+    /// The lanes that are states; the others tell what is being done.
+    pub const STATES: [Lane; 7] = [
+        Lane::Desired,
+        Lane::Controller,
+        Lane::ToReport,
+        Lane::Reported,
+        Lane::Attachment,
+        Lane::InUse,
+        Lane::Mounted,
+    ];
+
     /// Name for machines.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -87,6 +87,20 @@ impl Part {
     }
 }
 
+/// What follows a step's words where no line shows it.
+#[must_use]
+pub const fn inferred(step: &Step) -> &'static str {
+    if step.observed { "" } else { " (inferred)" }
+}
+
+/// Where the page of a known issue is, where its name, `owner/repository#number`, tells: repository and number.
+#[must_use]
+pub fn issue_place(known: &str) -> Option<(&str, &str)> {
+    known.split_once('#').filter(|(repository, number)| {
+        repository.contains('/') && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
 /// The key steps of a divergence with their parts, the operation first.
 pub fn key_steps(divergence: &Divergence) -> impl Iterator<Item = (Part, &Step)> {
     let operation = std::iter::once((Part::Operation, &divergence.operation));

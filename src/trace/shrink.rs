@@ -5,6 +5,7 @@
 //! Where nothing diverged, the same waits. Candidates are tried in parallel; which are taken does not depend on it.
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::expect::{Expectation, Others};
 use crate::fact::{Fact, Reading, Source, SourceId};
@@ -53,14 +54,21 @@ struct Part<'r> {
 impl Part<'_> {
     /// The part as a reading of its own; sources without facts and signs of life are left out.
     fn reading(&self) -> Reading {
-        let number = |source: &Source| {
-            let at = self.sources.iter().position(|kept| kept.path == source.path)?;
-            u32::try_from(at).ok().map(SourceId)
-        };
+        let kept: FxHashMap<&str, SourceId> = self
+            .sources
+            .iter()
+            .map(|source| source.path.as_str())
+            .zip((0..).map(SourceId))
+            .collect();
+        let numbers: Vec<Option<SourceId>> = self
+            .whole
+            .iter()
+            .map(|source| kept.get(source.path.as_str()).copied())
+            .collect();
         let facts = self.facts.iter().filter_map(|fact| {
-            let source = self.whole.get(usize::try_from(fact.source.0).ok()?)?;
+            let source = numbers.get(usize::try_from(fact.source.0).ok()?).copied()??;
             Some(Fact {
-                source: number(source)?,
+                source,
                 ..(*fact).clone()
             })
         });

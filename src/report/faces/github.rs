@@ -49,11 +49,11 @@ impl Face for GitHub {
 }
 
 /// A message as a workflow command takes it.
-fn data(text: &str) -> String {
+pub fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property's value, which also must not hold the signs that end it.
-fn property(text: &str) -> String {
+pub fn property(text: &str) -> String {
     data(&clean(text)).replace(':', "%3A").replace(',', "%2C")
 }

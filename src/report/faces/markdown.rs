@@ -70,7 +70,7 @@ fn told(report: &Report, divergence: &Divergence, sources: &Sources<'_>) -> Vec<
     lines.push("| | time (UTC) | who | what | where |".to_owned());
     lines.push("|-|-|-|-|-|".to_owned());
     for (part, step) in key_steps(divergence) {
-        let inferred = if step.observed { "" } else { " (inferred)" };
+        let inferred = words::inferred(step);
         lines.push(format!(
             "| {} {} | {} | {} | {}{inferred} | {} |",
             part.mark(),

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::{cell, proof};
 use crate::report::text::clean;
+use crate::report::words::{self, Part};
 use crate::report::{Divergence, Evidence, Face, Report, Severity, Status, Step};
 
 /// Where the format is laid down.
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+pub const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// The report as SARIF.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,8 +53,7 @@ impl Face for Sarif {
 
 fn rule(name: &str, first: &Divergence) -> Value {
     let mut rule = json!({"id": name, "shortDescription": {"text": name.replace('-', " ")}});
-    let issue = first.known_issues.first().and_then(|issue| issue.split_once('#'));
-    if let Some((repository, number)) = issue.filter(|(_, number)| number.bytes().all(|digit| digit.is_ascii_digit())) {
+    if let Some((repository, number)) = first.known_issues.first().and_then(|issue| words::issue_place(issue)) {
         rule["helpUri"] = json!(format!("https://github.com/{}/issues/{number}", uri(repository)));
     }
     rule
@@ -109,16 +109,16 @@ fn flows(divergence: &Divergence) -> Vec<Value> {
 }
 
 fn flow_step(order: usize, step: &Step, divergence: &Divergence) -> Value {
-    let importance = if crate::report::words::Part::of(divergence, step).is_some() {
+    let importance = if Part::of(divergence, step).is_some() {
         "essential"
     } else {
         "important"
     };
-    let inferred = if step.observed { "" } else { " (inferred)" };
-    let words = format!("{}{inferred}", clean(&step.what));
+    let inferred = words::inferred(step);
+    let told = format!("{}{inferred}", clean(&step.what));
     let place = proof(step).map_or_else(
-        || json!({"message": {"text": words}}),
-        |line| location(line, Some(&words)),
+        || json!({"message": {"text": told}}),
+        |line| location(line, Some(&told)),
     );
     json!({
         "executionOrder": order + 1,
@@ -140,8 +140,9 @@ fn location(line: &Evidence, words: Option<&str>) -> Value {
     location
 }
 
-/// A path as a URI reference: what may not stand in one is percent-encoded.
-fn uri(path: &str) -> String {
+/// A path as a URI reference: what may not stand in one is percent-encoded. `!` stays: it parts an archive from the path
+/// within it.
+pub fn uri(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"/-._~!".contains(&byte) {

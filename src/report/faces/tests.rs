@@ -176,25 +176,17 @@ fn people_read_the_same_in_every_face() {
         let evidence = divergence.operation.evidence.first().expect("evidence");
         let place = format!("{}:{}", evidence.source, evidence.line);
         let what = &divergence.operation.what;
-        let brief = show(&Brief, &report);
-        let line = brief
-            .lines()
-            .find(|line| line.contains(&divergence.mechanism))
-            .expect("a line");
-        assert!(
-            [&pair, &place, what].iter().all(|part| line.contains(part.as_str())),
-            "{line}"
-        );
-
-        let github = show(&GitHub, &report);
-        let line = github
-            .lines()
-            .find(|line| line.contains(&divergence.mechanism))
-            .expect("a line");
-        assert!(
-            [&pair, &place, what].iter().all(|part| line.contains(part.as_str())),
-            "{line}"
-        );
+        for face in [&Brief as &dyn Face, &GitHub] {
+            let shown = show(face, &report);
+            let line = shown
+                .lines()
+                .find(|line| line.contains(&divergence.mechanism))
+                .expect("a line");
+            assert!(
+                [&pair, &place, what].iter().all(|part| line.contains(part.as_str())),
+                "{line}"
+            );
+        }
 
         let junit = show(&JUnit, &report);
         let case = junit

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use crate::report::text::{clean, short_volume};
@@ -125,10 +126,15 @@ fn is_of(event: &crate::report::timeline::Event, cell: &CellLine) -> bool {
 
 /// Causes between steps of pairs, as arrows.
 fn flows(timeline: &Timeline) -> Vec<Value> {
+    let pairs = timeline
+        .cells
+        .iter()
+        .map(|cell| (cell.volume.as_str(), cell.node.as_str()));
+    let processes: FxHashMap<(&str, &str), usize> = pairs.zip(1..).collect();
     let process = |event: u32| {
         let event = timeline.events.get(event as usize)?;
-        let at = timeline.cells.iter().position(|cell| is_of(event, cell))?;
-        Some((at + 1, event.step.at.0))
+        let pair = (event.volume.as_deref()?, event.node.as_deref()?);
+        Some((*processes.get(&pair)?, event.step.at.0))
     };
     let mut events = Vec::new();
     for (id, cause) in timeline.causes.iter().enumerate() {

@@ -75,10 +75,7 @@ fn card(report: &Report, divergence: &Divergence, number: usize, sources: &Sourc
 
 /// A known issue as a link, where its name tells where it is.
 fn issue(known: &str) -> String {
-    let place = known
-        .split_once('#')
-        .filter(|(repository, number)| repository.contains('/') && number.bytes().all(|digit| digit.is_ascii_digit()));
-    match place {
+    match words::issue_place(known) {
         Some((repository, number)) => format!(
             " · <a href=\"https://github.com/{}/issues/{number}\" rel=\"noreferrer\">{}</a>",
             text(repository),
@@ -108,7 +105,7 @@ fn step(divergence: &Divergence, step: &Step, sources: &Sources<'_>) -> String {
     let part = Part::of(divergence, step);
     let (mark, class) = part.map_or(("", ""), |part| (part.mark(), " key"));
     let title = part.map_or("", Part::word);
-    let inferred = if step.observed { "" } else { " (inferred)" };
+    let inferred = words::inferred(step);
     let places = sources.places(&step.evidence).join(", ");
     let lines: String = step.evidence.iter().map(|evidence| line(evidence, sources)).collect();
     let evidence = if lines.is_empty() {
@@ -140,10 +137,7 @@ fn states(divergence: &Divergence) -> String {
     let mut out = format!(
         "<table class=\"over\"><thead><tr><th></th><th>before ▶</th><th>after {after}</th><th>end</th></tr></thead><tbody>\n"
     );
-    for lane in Lane::ALL {
-        if matches!(lane, Lane::Operation | Lane::BackOff) {
-            continue;
-        }
+    for lane in Lane::STATES {
         let values = [lane.of(&over.before), lane.of(&over.after), lane.of(&over.end)];
         // Writing to a String does not fail.
         let _ = write!(out, "<tr><th>{}</th>", lane.label());

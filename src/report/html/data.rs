@@ -153,10 +153,7 @@ fn cells(timeline: &Timeline, since: &dyn Fn(Time) -> i64, texts: &mut Texts) ->
 
 /// The states of the report contract, in its order.
 fn states(states: States) -> Vec<&'static str> {
-    let lanes = Lane::ALL
-        .iter()
-        .filter(|lane| !matches!(lane, Lane::Operation | Lane::BackOff));
-    lanes.map(|lane| lane.of(&states)).collect()
+    Lane::STATES.map(|lane| lane.of(&states)).into()
 }
 
 impl Events {

@@ -131,7 +131,7 @@ fn story(ink: Ink, divergence: &Divergence, sources: &Sources<'_>, room: usize) 
 fn step_lines(ink: Ink, divergence: &Divergence, step: &Step, sources: &Sources<'_>, rows: usize) -> Vec<String> {
     let places = places(step, sources);
     let width = places.iter().map(|p| columns(p)).max().unwrap_or(0).min(PLACE);
-    let inferred = if step.observed { "" } else { " (inferred)" };
+    let inferred = words::inferred(step);
     let room = ink.width.saturating_sub(BEFORE + PLACE + 2);
     let words = limit(wrap(&format!("{}{inferred}", clean(&step.what)), room), rows);
     let (tone, mark) = mark(divergence, step);

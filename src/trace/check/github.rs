@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::text::summary;
 use super::{Checked, Face, Outcome};
+use crate::report::faces::github::{data, property};
 use crate::report::text::clean;
 
 /// `::error file=…,title=…::…` lines, and the count as a notice.
@@ -27,24 +28,11 @@ impl Face for GitHub {
                 }
             }
         }
-        writeln!(out, "::notice title=adtrace check::{}", message(&summary(checked)))
+        writeln!(out, "::notice title=adtrace check::{}", data(&clean(&summary(checked))))
     }
 }
 
 fn command(out: &mut dyn Write, level: &str, file: &str, title: &str, text: &str) -> io::Result<()> {
     let (file, title) = (property(file), property(&format!("adtrace: {title}")));
-    writeln!(out, "::{level} file={file},title={title}::{}", message(text))
-}
-
-/// A message, in the escapes that the runner takes back.
-fn message(text: &str) -> String {
-    clean(text)
-        .replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-/// A property's value: its separators are escaped too.
-fn property(text: &str) -> String {
-    message(text).replace(':', "%3A").replace(',', "%2C")
+    writeln!(out, "::{level} file={file},title={title}::{}", data(&clean(text)))
 }

@@ -3,15 +3,14 @@
 //! The few fields that are used stand here as types. The crate for the whole format builds its types from the schema at
 //! every compile, by a generator that is no longer kept up; the test validates this output against that schema.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::{Case, Checked, Face, Outcome};
+use crate::report::faces::sarif::{SCHEMA, uri};
 use crate::trace::expect::What;
 
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The rule of traces that could not be checked.
 const NOT_CHECKED: &str = "not-checked";
 
@@ -157,7 +156,10 @@ fn finding(rule: &'static str, text: &str, file: &str, place: &str) -> Finding {
         message: Message { text: text.to_owned() },
         locations: [Location {
             physical_location: Physical {
-                artifact_location: Artifact { uri: uri(file) },
+                artifact_location: Artifact {
+                    // Paths as Windows writes them.
+                    uri: uri(&file.replace('\\', "/")),
+                },
                 region: Region { start_line: 1 },
             },
         }],
@@ -165,20 +167,4 @@ fn finding(rule: &'static str, text: &str, file: &str, place: &str) -> Finding {
             place: format!("{file}: {place}"),
         },
     }
-}
-
-/// A path as a URI reference: all but unreserved characters and `/` in percent escapes.
-fn uri(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'\\' => out.push('/'),
-            b if b.is_ascii_alphanumeric() || b"-._~/".contains(&b) => out.push(char::from(b)),
-            b => {
-                // Writing to a String does not fail.
-                let _ = write!(out, "%{b:02X}");
-            }
-        }
-    }
-    out
 }
