@@ -12,7 +12,7 @@ use crate::fact::{self, FactError, ReadOptions, Reading};
 use crate::graph::cast::Cast;
 use crate::model::profile::{Profile, Version};
 use crate::model::world::World;
-use crate::replay::{Lives, Replay, Run, Script};
+use crate::replay::{Lives, Replay, Run, Script, Step};
 use crate::report::{self, Clock, Confidence, Divergence, Input, Report, Severity, Status, Summary, Verdict, Window};
 use crate::time::{Span, Time};
 use crate::trace::Cut;
@@ -135,7 +135,10 @@ impl Case {
         report.unexplained = teller.unexplained();
         report.missing = coverage.missing;
         report.missing.extend(teller.torn());
-        let carries_clean = coverage.carries_clean && run.holes.is_empty() && !findings.leaves_riddle();
+        report.missing.extend(teller.riddles(findings));
+        let told = |step: &Step| step.volume.is_none() || self.lives.tells_of(step.at);
+        let whole = run.holes.is_empty() && run.steps.iter().all(told);
+        let carries_clean = coverage.carries_clean && whole && !findings.leaves_riddle();
         report.verdict = match (report.divergences.is_empty(), carries_clean) {
             (false, _) => Verdict::Diverged,
             (true, true) => Verdict::Clean,

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use adtrace::report::{Confidence, Divergence, Report, Status, Verdict};
 use adtrace::{Options, analyze};
 
+use rayon::prelude::*;
+
 use damage::{DAMAGES, Damage};
 use recordings::Scratch;
 use rewrap::File;
@@ -84,25 +86,25 @@ fn all_recordings_with_all_damages() {
     let only = std::env::var("ADTRACE_WAY").unwrap_or_default();
     let recordings = recordings::all();
     let recordings: Vec<(String, Vec<File>, Report)> = recordings
-        .iter()
+        .par_iter()
         .map(|path| {
+            let name = path
+                .file_name()
+                .map_or(String::new(), |name| name.to_string_lossy().into_owned());
             let files = rewrap::load(path);
-            let whole = report(&files, "whole");
-            (
-                path.file_name()
-                    .map_or(String::new(), |name| name.to_string_lossy().into_owned()),
-                files,
-                whole,
-            )
+            let whole = report(&files, &name);
+            (name, files, whole)
         })
         .collect();
     let mut all_wrong = 0;
     for damage in DAMAGES.iter().filter(|damage| damage.name.contains(&only)) {
+        let stand: Vec<Stands> = recordings
+            .par_iter()
+            .map(|(name, files, whole)| stands(whole, &report(&(damage.of)(files), name), damage))
+            .collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (name, files, whole) in &recordings {
-            let less = report(&(damage.of)(files), "less");
-            let stands = stands(whole, &less, damage);
-            let word = match &stands {
+        for ((name, ..), stands) in recordings.iter().zip(&stand) {
+            let word = match stands {
                 Stands::Same => "same",
                 Stands::Less => "less",
                 Stands::Wrong(why) => {

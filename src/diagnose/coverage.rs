@@ -3,7 +3,7 @@
 //! In: the reading, the cast, the lives. Out: whether the machinery's own words were recorded, and the gaps, each with
 //! its consequence and with what would supply it.
 
-use crate::fact::{Kind, Party, Reading};
+use crate::fact::{Kind, Reading};
 use crate::graph::cast::{Cast, Node};
 use crate::replay::Lives;
 use crate::report::Missing;
@@ -31,27 +31,21 @@ pub struct Coverage {
 /// Reads the coverage off a reading.
 #[must_use]
 pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
-    let said = |party: &Party| {
-        reading
-            .facts
-            .iter()
-            .any(|fact| fact.party == *party && fact.call.is_none())
-    };
-    let controller = said(&Party::Controller);
+    let controller = lives.controller_heard.is_some();
     let bodies = reading
         .facts
         .iter()
         .any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body));
     let kubelets = cast.nodes.len() - without_kubelet(cast, lives).len();
     let mut missing = Vec::new();
-    if !controller && lives.controller_heard.is_none() {
+    if !controller {
         missing.push(Missing::new(
             NO_CONTROLLER_LOG,
             "what the controller believed is inferred from its writes",
             "kubectl logs -n kube-system kube-controller-manager-<node> (and --previous), at -v=4 or more",
         ));
     }
-    if !lives.audit {
+    if lives.audit.is_empty() {
         missing.push(Missing::new(
             NO_AUDIT_LOG,
             "writes to Node objects, VolumeAttachments and pods are inferred from logs",
@@ -80,7 +74,7 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
         ));
     }
     Coverage {
-        carries_clean: controller && lives.audit && bodies && kubelets == cast.nodes.len(),
+        carries_clean: controller && !lives.audit.is_empty() && bodies && kubelets == cast.nodes.len(),
         any: !reading.facts.is_empty(),
         missing,
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::cast::{Node, Volume};
-use crate::model::world::World;
+use crate::model::world::{CellState, World};
 use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
 use crate::report::WaitKind;
 use crate::time::{Span, Time};
@@ -44,6 +44,8 @@ pub struct Finding {
     pub cell: Cell,
     /// What it means.
     pub harm: Harm,
+    /// The rule that stays broken; none where data was at risk all the same.
+    pub rule: Option<Broken>,
     /// Its name in the catalogue.
     pub mechanism: &'static str,
     /// Operation, trigger, symptom and what lies between.
@@ -63,15 +65,16 @@ pub struct Findings {
     pub divergences: Vec<Finding>,
     /// Waits.
     pub waits: Vec<Waiting>,
+    /// Pairs whose wish stays unmet to the end for no reason that was recorded.
+    pub riddles: Vec<Cell>,
 }
 
 impl Findings {
     /// Whether a pod waits to the end for a reason that nothing recorded tells: that is not well, whatever it is.
     #[must_use]
     pub fn leaves_riddle(&self) -> bool {
-        self.waits
-            .iter()
-            .any(|wait| wait.kind == WaitKind::Other && wait.until.is_none())
+        let open = |wait: &Waiting| wait.kind == WaitKind::Other && wait.until.is_none();
+        !self.riddles.is_empty() || self.waits.iter().any(open)
     }
 }
 
@@ -91,24 +94,64 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
     for finding in &mut divergences {
         finding.is_torn = is_torn(script, run, finding);
     }
-    divergences.retain(|finding| !finding.is_torn || holds_out(finding));
+    divergences.retain(|finding| !is_passing(finding) && (!finding.is_torn || holds_out(run, finding)));
     divergences.sort_by_key(|finding| (finding.since, finding.cell));
     let waits = waits::of(script, run, &divergences);
-    Findings { divergences, waits }
+    let mut findings = Findings {
+        divergences,
+        waits,
+        riddles: Vec::new(),
+    };
+    findings.riddles = riddles(run, &findings);
+    findings
 }
 
-/// Whether a part of the history behind a finding is missing: lines that others must have followed, the audit log, or
-/// the controller's log of the time of the operation.
+/// Whether a part of the history behind a finding is missing: lines that others must have followed, or the audit log or
+/// the controller's log of a time at which something happened to the volume.
 fn is_torn(script: &Script, run: &Run, finding: &Finding) -> bool {
-    let heard = script.lives.controller_heard;
-    let believed = heard.is_some_and(|heard| heard <= run.at(finding.story.operation));
-    run.is_torn(finding.cell.0) || !script.lives.audit || !believed
+    let volume = finding.cell.0;
+    let harmed = finding.story.trigger.unwrap_or(finding.story.operation);
+    let steps = run.back_from(harmed.max(finding.story.operation));
+    let mut about = steps.filter(|(_, step)| step.volume == Some(volume));
+    run.is_torn(volume) || about.any(|(_, step)| !script.lives.tells_of(step.at))
 }
 
-/// Whether a finding on a volume with a gap in its history is worth a word all the same: somebody was seen to suffer,
-/// and does so to the end.
-fn holds_out(finding: &Finding) -> bool {
-    finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck
+/// Whether it was over before anybody would have asked: what heals so soon was on its way, and not stuck.
+fn is_passing(finding: &Finding) -> bool {
+    let lasted = finding.until.map(|until| until - finding.since);
+    finding.harm == Harm::Stuck && lasted.is_some_and(|lasted| lasted < PATIENCE)
+}
+
+/// Whether a finding on a volume with a gap in its history is worth a word all the same: somebody suffers to the end,
+/// and a party's own words show the rule that is broken.
+fn holds_out(run: &Run, finding: &Finding) -> bool {
+    let words: &[Deed] = match finding.rule {
+        Some(Broken::Unreported | Broken::ReportLost) => &[Deed::VerifyFailed],
+        Some(Broken::AttachmentForgotten) => &[Deed::MultiAttach, Deed::AttachFailed, Deed::VaAttachError],
+        Some(_) => &[],
+        None => return false,
+    };
+    let after = run.steps.iter().skip(finding.story.operation as usize);
+    let mut about = after.filter(|step| step.volume == Some(finding.cell.0));
+    let said = words.is_empty() || about.any(|step| words.contains(&step.deed));
+    finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said
+}
+
+/// Pairs whose wish stays unmet to the end although nothing that was recorded explains it.
+fn riddles(run: &Run, findings: &Findings) -> Vec<Cell> {
+    let end = run.steps.last().map_or(Time::MIN, |step| step.at);
+    let unmet = |track: &[(StepId, CellState)]| {
+        let waits = |(_, state): &&(StepId, CellState)| state.wished && !state.mounted;
+        let lasting = track.iter().rev().take_while(waits).last();
+        let parted = track.last().is_some_and(|(_, state)| !state.agrees());
+        parted && lasting.is_some_and(|(from, _)| end - run.at(*from) > PATIENCE)
+    };
+    let told = |cell: Cell| {
+        findings.divergences.iter().any(|finding| finding.cell.0 == cell.0)
+            || findings.waits.iter().any(|wait| wait.cell.0 == cell.0)
+    };
+    let cells = run.track.iter().filter(|(cell, track)| unmet(track) && !told(**cell));
+    cells.map(|(cell, _)| *cell).collect()
 }
 
 /// Volumes about which the model has to be asked: their states differ at the end, a wish stayed unmet for long, or a
@@ -140,7 +183,7 @@ fn suspects(run: &Run) -> BTreeSet<Volume> {
 }
 
 /// Whether a wish on this pair stayed unmet for longer than the machinery needs.
-fn waited_long(run: &Run, track: &[(StepId, crate::model::world::CellState)]) -> bool {
+fn waited_long(run: &Run, track: &[(StepId, CellState)]) -> bool {
     let mut since: Option<Time> = None;
     for (id, state) in track {
         match (state.wished && !state.mounted, since) {
@@ -264,6 +307,7 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
         found.push(Finding {
             cell: spell.cell,
             harm: Harm::Stuck,
+            rule: Some(spell.rule),
             mechanism,
             story,
             since,
@@ -324,6 +368,7 @@ fn add_breach(run: &Run, end: &World, breach: &safety::Breach, found: &mut Vec<F
     found.push(Finding {
         cell: breach.cell,
         harm: Harm::Unsafe,
+        rule: None,
         mechanism: breach.mechanism,
         story,
         since,

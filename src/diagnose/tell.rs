@@ -92,6 +92,19 @@ impl Teller<'_> {
         ))
     }
 
+    /// Wishes that stay unmet for no reason that was recorded.
+    pub fn riddles(&self, findings: &Findings) -> Vec<report::Missing> {
+        let riddle = |cell: &Cell| {
+            let (volume, node) = (self.cast.info(cell.0).name.to_string(), self.node(*cell));
+            report::Missing::new(
+                format!("what keeps {volume} from the pod that waits for it on {node} to the end"),
+                "why it waits is not known, so the volume is not called well",
+                "the logs of kube-controller-manager and of that node's kubelet, at -v=4 or more, and the audit log",
+            )
+        };
+        findings.riddles.iter().map(riddle).collect()
+    }
+
     fn divergence(&self, finding: &Finding, number: u32) -> Divergence {
         let row = catalogue::find(finding.mechanism);
         let (volume, node) = (self.volume(finding.cell), self.node(finding.cell));

@@ -53,7 +53,6 @@ impl Replay<'_> {
             (Kind::ReportAdd, Some((volume, node))) => {
                 self.confirm(Deed::AttachDone, (Some(volume), Some(node)), id);
             }
-            (Kind::VaCreated, _) if !self.script.lives.audit => self.va_logged(id, fact),
             _ => {}
         }
     }
@@ -74,7 +73,7 @@ impl Replay<'_> {
         let pair = cell;
         if !self.world.desires(pair) {
             self.world.assume_wanted(pair);
-            if self.script.lives.audit {
+            if self.script.lives.audited(self.world.now) {
                 self.unexplained(id, "an attach starts though no pod is known to want the volume there");
                 self.hole(id, cell.0);
             }
@@ -173,7 +172,7 @@ impl Replay<'_> {
         let following = self.cues.iter().skip(self.next).take_while(|(at, _)| *at <= near);
         let facts = following.filter_map(|(_, cue)| match cue {
             Cue::Fact(id) => self.script.facts.get(*id as usize),
-            Cue::Sent(_) => None,
+            Cue::Sent(_) | Cue::Made(_) => None,
         });
         facts.filter(|later| later.party == Party::Controller).any(|later| {
             let started = matches!(
@@ -528,18 +527,6 @@ impl Replay<'_> {
             let now = self.world.now;
             self.watch.due.entry(node).or_insert(now);
         }
-    }
-
-    fn va_logged(&mut self, id: FactId, fact: &Fact) {
-        let Some(cell) = fact
-            .attachment
-            .as_ref()
-            .and_then(|name| self.script.cast.attachment(name))
-        else {
-            return;
-        };
-        self.world.board.attachments.entry(cell).or_default();
-        self.step(Deed::VaCreated, Party::Controller, on(cell), &[id]);
     }
 
     /// Processes of the controller that ended or began up to a moment.

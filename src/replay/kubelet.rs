@@ -55,7 +55,7 @@ impl Replay<'_> {
 
     /// A kubelet goes by the report and the `VolumeAttachment`: what it found there must have been written.
     fn expect_attached(&mut self, id: FactId, fact: &Fact, cell: Cell) {
-        if !self.script.lives.audit {
+        if !self.script.lives.audited(self.world.now) {
             return;
         }
         let attached = self
@@ -179,7 +179,7 @@ impl Replay<'_> {
 
     /// The kubelet asks the API server and does not find the volume reported, which the model holds reported.
     fn denied(&mut self, id: FactId, cell: Cell) {
-        if self.script.lives.audit {
+        if self.script.lives.audited(self.world.now) {
             let near = self.world.now - NEAR;
             let recent = self.run.steps.iter().rev().take_while(|step| step.at >= near);
             let published = [Deed::ReportPublished, Deed::ReportAddedByHand];

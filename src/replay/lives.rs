@@ -12,6 +12,11 @@ use crate::time::{Span, Time};
 /// A kubelet that was silent for so long may be dead.
 pub const SILENCE: Span = Span::secs(40);
 
+/// An audit log without a line for so long lacks a part: every kubelet writes its node's status once in five minutes.
+const AUDIT_SILENCE: Span = Span::secs(330);
+/// A line of a log and the request that it tells of lie that close together.
+const TOLD_WITHIN: Span = Span::secs(5);
+
 /// One process of the controller while it led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life {
@@ -26,14 +31,16 @@ pub struct Life {
 pub struct Lives {
     /// The controller's processes, in order.
     pub controllers: Vec<Life>,
-    /// The first line of any controller's log: what it says before its start was not recorded.
+    /// The first line of any controller's log.
     pub controller_heard: Option<Time>,
+    /// Spans of which the controller's logs tell; empty where none was read.
+    pub controller_told: Vec<(Time, Time)>,
     /// Spans in which a node's kubelet wrote, gaps up to [`SILENCE`] closed.
     pub kubelets: BTreeMap<Node, Vec<(Time, Time)>>,
     /// Whether any log of an external-attacher was read.
     pub attacher_log: bool,
-    /// Whether an audit log was read.
-    pub audit: bool,
+    /// Spans of which the audit log tells; empty where none was read.
+    pub audit: Vec<(Time, Time)>,
     /// First and last moment that any log or audit line tells of.
     pub window: (Time, Time),
 }
@@ -46,6 +53,7 @@ impl Lives {
             window: window(reading),
             ..Lives::default()
         };
+        let mut heard: Vec<(Time, Time)> = Vec::new();
         for source in &reading.sources {
             let ends = source.alive.last().map(|(_, to)| *to);
             match &source.party {
@@ -59,17 +67,45 @@ impl Lives {
                     }
                 }
                 Some(Party::Controller) => {
-                    let first = source.alive.first().map(|(from, _)| *from);
-                    lives.controller_heard = [lives.controller_heard, first].into_iter().flatten().min();
+                    heard.extend(source.alive.iter().copied());
                 }
                 Some(Party::Attacher) => lives.attacher_log = true,
                 _ => {}
             }
-            lives.audit |= source.format == "audit";
+            if source.format == "audit" {
+                lives.audit.extend(source.alive.iter().copied());
+            }
         }
-        lives.kubelets.values_mut().for_each(close_gaps);
+        lives.kubelets.values_mut().for_each(|spans| close_gaps(spans, SILENCE));
+        close_gaps(&mut lives.audit, AUDIT_SILENCE);
+        open_ends(&mut lives.audit, logged(reading));
+        lives.controller_heard = heard.iter().map(|(from, _)| *from).min();
+        // A controller that has nothing to do says nothing: its silence shows no loss.
+        close_gaps(&mut heard, Span(i64::MAX));
+        open_ends(&mut heard, requested(reading));
+        lives.controller_told = heard;
         lives.controllers = controllers(reading);
         lives
+    }
+
+    /// Whether the audit log covers that moment.
+    #[must_use]
+    pub fn audited(&self, at: Time) -> bool {
+        self.audit.iter().any(|(from, to)| (*from..=*to).contains(&at))
+    }
+
+    /// Whether the controller's logs tell of that moment.
+    #[must_use]
+    pub fn hears_controller(&self, at: Time) -> bool {
+        self.controller_told
+            .iter()
+            .any(|(from, to)| (*from..=*to).contains(&at))
+    }
+
+    /// Whether audit log and controller both tell of that moment.
+    #[must_use]
+    pub fn tells_of(&self, at: Time) -> bool {
+        self.audited(at) && self.hears_controller(at)
     }
 
     /// Whether the node's kubelet wrote anything after that moment.
@@ -102,12 +138,52 @@ pub fn window(reading: &Reading) -> (Time, Time) {
     }
 }
 
-fn close_gaps(spans: &mut Vec<(Time, Time)>) {
+/// A log may begin late and end early since nothing happens; where others tell of what it would have told, a part of it
+/// is lost. Without such a witness its first span reaches back to the beginning, and its last one to the end.
+fn open_ends(spans: &mut [(Time, Time)], witnesses: impl Iterator<Item = Time>) {
+    let (mut earliest, mut latest) = (Time::MAX, Time::MIN);
+    for at in witnesses {
+        (earliest, latest) = (earliest.min(at), latest.max(at));
+    }
+    if let Some((from, _)) = spans.first_mut().filter(|(from, _)| earliest > *from - TOLD_WITHIN) {
+        *from = Time::MIN;
+    }
+    if let Some((_, to)) = spans.last_mut().filter(|(_, to)| latest < *to + TOLD_WITHIN) {
+        *to = Time::MAX;
+    }
+}
+
+/// When logs tell of requests that an audit log holds.
+fn logged(reading: &Reading) -> impl Iterator<Item = Time> {
+    let telling = |fact: &&Fact| {
+        let kinds = [
+            Kind::VaCreated,
+            Kind::StatusPatched,
+            Kind::AttachOk,
+            Kind::DetachOk,
+            Kind::EaFullyAttached,
+            Kind::EaFullyDetached,
+        ];
+        fact.call.is_none() && kinds.contains(&fact.kind) && fact.at < Time::MAX
+    };
+    reading.facts.iter().filter(telling).map(|fact| fact.at)
+}
+
+/// When the controller sent requests of which its log tells at every level.
+fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
+    let calls = reading.facts.iter().filter_map(|fact| {
+        let told = matches!(fact.kind, Kind::VaApiCreated | Kind::VaApiDeleted) && fact.party == Party::Controller;
+        fact.call.as_ref().filter(|call| told && call.ok())
+    });
+    calls.map(|call| call.received)
+}
+
+fn close_gaps(spans: &mut Vec<(Time, Time)>, silence: Span) {
     spans.sort_unstable();
     let mut closed: Vec<(Time, Time)> = Vec::new();
     for (from, to) in spans.iter().copied() {
         match closed.last_mut() {
-            Some(last) if from - last.1 <= SILENCE => last.1 = last.1.max(to),
+            Some(last) if from - last.1 <= silence => last.1 = last.1.max(to),
             _ => closed.push((from, to)),
         }
     }

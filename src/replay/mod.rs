@@ -13,10 +13,11 @@ mod objects;
 mod silent;
 mod start;
 pub mod step;
+mod unaudited;
 
 use std::collections::BTreeMap;
 
-use crate::fact::{Fact, Party};
+use crate::fact::{Detail, Fact, Party};
 use crate::graph::cast::{Cast, Node, Pod, Volume};
 use crate::model::profile::Profile;
 use crate::model::world::World;
@@ -118,11 +119,13 @@ impl Run {
 enum Cue {
     /// A node patch of the controller reaches the server: what it asks for was decided before.
     Sent(FactId),
+    /// A pod that only a dump tells of was made, at a moment that no audit log covers.
+    Made(FactId),
     /// A fact.
     Fact(FactId),
 }
 
-/// The cues in causal order: every fact, and before the answer to a node patch its sending.
+/// The cues in causal order: every fact, before the answer to a node patch its sending, and what only dumps tell.
 fn cues(script: &Script) -> Vec<(Time, Cue)> {
     let mut clock = Time::MIN;
     let mut cues: Vec<(Time, u32, Cue)> = Vec::new();
@@ -136,6 +139,13 @@ fn cues(script: &Script) -> Vec<(Time, Cue)> {
             (&fact.party, &fact.call, fact.kind)
         {
             cues.push((call.received.min(fact.at), seat, Cue::Sent(*id)));
+        }
+        if let (Detail::Pod(detail), true) = (&fact.detail, fact.kind.is_dump())
+            && let Some(created) = detail.created
+            && created >= script.lives.window.0
+            && !script.lives.audited(created)
+        {
+            cues.push((created, seat, Cue::Made(*id)));
         }
     }
     cues.sort_unstable_by_key(|(at, seat, cue)| (*at, matches!(cue, Cue::Fact(_)), *seat));
@@ -224,13 +234,14 @@ impl<'a> Replay<'a> {
             return false;
         };
         self.next += 1;
-        let (Cue::Sent(id) | Cue::Fact(id)) = cue;
+        let (Cue::Sent(id) | Cue::Made(id) | Cue::Fact(id)) = cue;
         let Some(fact) = self.script.facts.get(id as usize) else {
             return true;
         };
         self.until(at);
         match cue {
             Cue::Sent(_) => self.sent(id, fact),
+            Cue::Made(_) => self.pod_made(id, fact),
             Cue::Fact(_) => self.take(id, fact),
         }
         self.note_states();
@@ -252,6 +263,7 @@ impl<'a> Replay<'a> {
             self.object(id, fact);
             return;
         }
+        self.imply(id, fact);
         match &fact.party {
             Party::Controller => self.controller_says(id, fact),
             Party::Kubelet(_) => self.kubelet_says(id, fact),
@@ -262,7 +274,7 @@ impl<'a> Replay<'a> {
 
     /// A node patch of the controller is on its way.
     fn sent(&mut self, id: FactId, fact: &Fact) {
-        let (Some(node), crate::fact::Detail::Node(detail)) = (self.script.cast.node(fact), &fact.detail) else {
+        let (Some(node), Detail::Node(detail)) = (self.script.cast.node(fact), &fact.detail) else {
             return;
         };
         if let Some(patch) = &detail.patch {
@@ -308,7 +320,7 @@ impl<'a> Replay<'a> {
 
     /// Whether logs and objects were both recorded, so that either tells what the other lacks.
     fn sees_both(&self) -> bool {
-        self.script.lives.audit && self.script.lives.controller_heard.is_some()
+        self.script.lives.tells_of(self.world.now)
     }
 
     /// Another fact says what the last such step already did: it becomes part of its proof.

@@ -322,6 +322,10 @@ impl Replay<'_> {
             return;
         }
         let gone = before.deleting || detail.deleting;
+        if fact.party == Party::Attacher && !before.deleting {
+            // The attacher lets go of what was deleted: who deleted it was not recorded.
+            self.hole(id, pair.0);
+        }
         if gone {
             self.world.board.attachments.remove(&pair);
         } else if let Some(object) = self.world.board.attachments.get_mut(&pair) {

@@ -48,8 +48,9 @@ impl Replay<'_> {
                 (Detail::Attachment(detail), kind) if done && kind != Kind::VaLineSeen => {
                     if let Some(cell) = fact.attachment.as_ref().and_then(|name| script.cast.attachment(name))
                         && seen_attachments.insert(cell)
+                        && self.existed(detail.created)
                     {
-                        self.stage_attachment(cell, detail);
+                        self.stage_attachment(fact, cell, detail);
                     }
                 }
                 (Detail::Pod(detail), _) => {
@@ -57,7 +58,7 @@ impl Replay<'_> {
                     let new = seen_pods.insert(pod);
                     let node = detail.node.as_ref().and_then(|name| script.cast.node_named(name));
                     let old = new && !matches!(fact.kind, Kind::PodCreated | Kind::PodBound);
-                    if let (true, Some(node)) = (old && self.before_window(detail.created), node) {
+                    if let (true, Some(node)) = (old && self.existed(detail.created), node) {
                         self.stage_pod(fact, pod, node, detail.running);
                     }
                 }
@@ -88,8 +89,9 @@ impl Replay<'_> {
         }
     }
 
-    fn before_window(&self, created: Option<Time>) -> bool {
-        created.is_none_or(|created| created < self.script.lives.window.0) || !self.script.lives.audit
+    /// Whether an object was there before the first moment that is told of; one without a stamp may have been.
+    fn existed(&self, created: Option<Time>) -> bool {
+        created.is_none_or(|created| created < self.script.lives.window.0)
     }
 
     /// A node that existed: its first write tells what stood there, or what the write did not change.
@@ -108,10 +110,11 @@ impl Replay<'_> {
         self.world.board.nodes.insert(node, object);
     }
 
-    fn stage_attachment(&mut self, cell: (Volume, Node), detail: &crate::fact::AttachmentDetail) {
+    fn stage_attachment(&mut self, fact: &Fact, cell: (Volume, Node), detail: &crate::fact::AttachmentDetail) {
         let attached = detail.attached.unwrap_or(true) || detail.deleting;
         let object = Attachment {
             attached,
+            deleting: detail.deleting && fact.kind != Kind::VaApiDeleted,
             finalizer: true,
             ..Attachment::default()
         };
