@@ -12,6 +12,7 @@ use crate::time::Span;
 
 mod bounds;
 mod group;
+mod reach;
 mod solve;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,8 @@ pub fn settle(reading: &mut Reading, cast: &Cast) {
     let lent = zone::lend(reading, &groups);
     let lent: Vec<Move> = lent.into_iter().map(Move::Zone).collect();
     shift(reading, &lent);
-    let offsets = solve::solve(groups.count, &bounds::of(reading, cast, &groups));
+    let bounds = reach::within(reading, &groups, bounds::of(reading, cast, &groups));
+    let offsets = solve::solve(groups.count, &bounds);
     let mut moves = vec![Move::Clock(Span::ZERO); reading.sources.len()];
     for ((id, source), found) in (0_u32..).zip(&mut reading.sources).zip(&mut moves) {
         let clock = groups.clock(id).and_then(|clock| offsets.get(clock as usize));

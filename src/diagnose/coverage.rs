@@ -7,6 +7,8 @@ use crate::fact::{Kind, Reading};
 use crate::graph::cast::{Cast, Node};
 use crate::replay::Lives;
 use crate::report::Missing;
+use crate::report::text::seconds;
+use crate::time::Time;
 
 /// What is missing where the controller's log is.
 pub const NO_CONTROLLER_LOG: &str = "no kube-controller-manager log";
@@ -58,6 +60,8 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
             "audit level RequestResponse for nodes/status and volumeattachments",
         ));
     }
+    missing.extend(untold(&lives.controller_told, "kube-controller-manager log"));
+    missing.extend(untold(&lives.audit, "audit log"));
     for node in without_kubelet(cast, lives) {
         let name = cast.node_name(node);
         missing.push(Missing::new(
@@ -78,6 +82,32 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
         any: !reading.facts.is_empty(),
         missing,
     }
+}
+
+/// Parts of the time of which a log that was read does not tell, though others show that it should.
+fn untold(told: &[(Time, Time)], log: &str) -> Vec<Missing> {
+    let gap = |when: String| {
+        Missing::new(
+            format!("the {log} {when}"),
+            "what it would tell of that time is inferred from the other sources",
+            "the whole log: rotated files, and kubectl logs --previous",
+        )
+    };
+    let ends = told.first().zip(told.last()).map(|(first, last)| (first.0, last.1));
+    let Some((from, to)) = ends else { return Vec::new() };
+    let mut gaps = Vec::new();
+    if from != Time::MIN {
+        gaps.push(gap(format!("before {}", seconds(from))));
+    }
+    for pair in told.windows(2) {
+        if let [(_, until), (again, _)] = pair {
+            gaps.push(gap(format!("between {} and {}", seconds(*until), seconds(*again))));
+        }
+    }
+    if to != Time::MAX {
+        gaps.push(gap(format!("after {}", seconds(to))));
+    }
+    gaps
 }
 
 fn without_kubelet(cast: &Cast, lives: &Lives) -> Vec<Node> {

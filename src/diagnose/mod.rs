@@ -125,15 +125,19 @@ fn is_passing(finding: &Finding) -> bool {
 /// Whether a finding on a volume with a gap in its history is worth a word all the same: somebody suffers to the end,
 /// and a party's own words show the rule that is broken.
 fn holds_out(run: &Run, finding: &Finding) -> bool {
-    let words: &[Deed] = match finding.rule {
-        Some(Broken::Unreported | Broken::ReportLost) => &[Deed::VerifyFailed],
-        Some(Broken::AttachmentForgotten) => &[Deed::MultiAttach, Deed::AttachFailed, Deed::VaAttachError],
-        Some(_) => &[],
-        None => return false,
-    };
+    let (volume, node) = finding.cell;
     let after = run.steps.iter().skip(finding.story.operation as usize);
-    let mut about = after.filter(|step| step.volume == Some(finding.cell.0));
-    let said = words.is_empty() || about.any(|step| words.contains(&step.deed));
+    let mut about = after.filter(|step| step.volume == Some(volume));
+    let said = match finding.rule {
+        Some(Broken::Unreported | Broken::ReportLost) => {
+            about.any(|step| step.deed == Deed::VerifyFailed && step.node == Some(node))
+        }
+        Some(Broken::AttachmentForgotten) => {
+            about.any(|step| matches!(step.deed, Deed::MultiAttach | Deed::AttachFailed | Deed::VaAttachError))
+        }
+        Some(_) => true,
+        None => false,
+    };
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said
 }
 

@@ -370,6 +370,7 @@ impl Replay<'_> {
         let listed = self.world.report(node);
         for volume in listed.difference(asked).copied() {
             let cell = (volume, node);
+            self.implied_unwanted(id, cell);
             self.drop_report(cell, &[id], true);
             if self.world.desires(cell) && self.world.held(cell) == Some(true) && !self.was_wished_lately(cell) {
                 self.unexplained(id, "a wanted volume leaves the report");
@@ -390,7 +391,7 @@ impl Replay<'_> {
     }
 
     /// The wish began so short a while ago that the controller may not have seen it when it acted.
-    fn was_wished_lately(&self, cell: Cell) -> bool {
+    pub(super) fn was_wished_lately(&self, cell: Cell) -> bool {
         let near = self.world.now - Span::millis(500);
         self.run.steps.iter().rev().take(60).any(|step| {
             step.deed == Deed::PodBound && step.volume == Some(cell.0) && step.node == Some(cell.1) && step.at >= near

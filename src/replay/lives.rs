@@ -12,8 +12,6 @@ use crate::time::{Span, Time};
 /// A kubelet that was silent for so long may be dead.
 pub const SILENCE: Span = Span::secs(40);
 
-/// An audit log without a line for so long lacks a part: every kubelet writes its node's status once in five minutes.
-const AUDIT_SILENCE: Span = Span::secs(330);
 /// A line of a log and the request that it tells of lie that close together.
 const TOLD_WITHIN: Span = Span::secs(5);
 
@@ -76,14 +74,10 @@ impl Lives {
                 lives.audit.extend(source.alive.iter().copied());
             }
         }
-        lives.kubelets.values_mut().for_each(|spans| close_gaps(spans, SILENCE));
-        close_gaps(&mut lives.audit, AUDIT_SILENCE);
-        open_ends(&mut lives.audit, logged(reading));
+        lives.kubelets.values_mut().for_each(close_gaps);
+        lives.audit = told(lives.audit, logged(reading));
         lives.controller_heard = heard.iter().map(|(from, _)| *from).min();
-        // A controller that has nothing to do says nothing: its silence shows no loss.
-        close_gaps(&mut heard, Span(i64::MAX));
-        open_ends(&mut heard, requested(reading));
-        lives.controller_told = heard;
+        lives.controller_told = told(heard, requested(reading));
         lives.controllers = controllers(reading);
         lives
     }
@@ -138,19 +132,31 @@ pub fn window(reading: &Reading) -> (Time, Time) {
     }
 }
 
-/// A log may begin late and end early since nothing happens; where others tell of what it would have told, a part of it
-/// is lost. Without such a witness its first span reaches back to the beginning, and its last one to the end.
-fn open_ends(spans: &mut [(Time, Time)], witnesses: impl Iterator<Item = Time>) {
-    let (mut earliest, mut latest) = (Time::MAX, Time::MIN);
-    for at in witnesses {
-        (earliest, latest) = (earliest.min(at), latest.max(at));
+/// The spans of which a log tells. It may fall silent since nothing happens; where others tell of what it would have
+/// told, a part of it is lost. Without such a witness a silence is closed, the first span reaches back to the beginning,
+/// and the last one to the end.
+fn told(mut spans: Vec<(Time, Time)>, witnesses: impl Iterator<Item = Time>) -> Vec<(Time, Time)> {
+    spans.sort_unstable();
+    let mut witnesses: Vec<Time> = witnesses.collect();
+    witnesses.sort_unstable();
+    let lost_between = |from: Time, to: Time| {
+        let next = witnesses.partition_point(|at| *at <= from + TOLD_WITHIN);
+        witnesses.get(next).is_some_and(|at| *at < to - TOLD_WITHIN)
+    };
+    let mut told: Vec<(Time, Time)> = Vec::new();
+    for (from, to) in spans {
+        match told.last_mut() {
+            Some(last) if from <= last.1 || !lost_between(last.1, from) => last.1 = last.1.max(to),
+            _ => told.push((from, to)),
+        }
     }
-    if let Some((from, _)) = spans.first_mut().filter(|(from, _)| earliest > *from - TOLD_WITHIN) {
+    if let Some((from, _)) = told.first_mut().filter(|(from, _)| !lost_between(Time::MIN, *from)) {
         *from = Time::MIN;
     }
-    if let Some((_, to)) = spans.last_mut().filter(|(_, to)| latest < *to + TOLD_WITHIN) {
+    if let Some((_, to)) = told.last_mut().filter(|(_, to)| !lost_between(*to, Time::MAX)) {
         *to = Time::MAX;
     }
+    told
 }
 
 /// When logs tell of requests that an audit log holds.
@@ -178,12 +184,12 @@ fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
     calls.map(|call| call.received)
 }
 
-fn close_gaps(spans: &mut Vec<(Time, Time)>, silence: Span) {
+fn close_gaps(spans: &mut Vec<(Time, Time)>) {
     spans.sort_unstable();
     let mut closed: Vec<(Time, Time)> = Vec::new();
     for (from, to) in spans.iter().copied() {
         match closed.last_mut() {
-            Some(last) if from - last.1 <= silence => last.1 = last.1.max(to),
+            Some(last) if from - last.1 <= SILENCE => last.1 = last.1.max(to),
             _ => closed.push((from, to)),
         }
     }
@@ -243,4 +249,25 @@ fn last_line(reading: &Reading, source: SourceId, next: Option<Time>) -> Time {
         .and_then(|source| source.alive.last())
         .map(|(_, to)| *to);
     alive.unwrap_or(Time::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Time {
+        Time(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_silence_is_a_loss_where_others_tell_of_it() {
+        let spans = vec![(at(100), at(110)), (at(200), at(210))];
+        let all = vec![(Time::MIN, Time::MAX)];
+        assert_eq!(told(spans.clone(), [].into_iter()), all);
+        assert_eq!(told(spans.clone(), [at(98), at(112), at(213)].into_iter()), all);
+        let parts = vec![(Time::MIN, at(110)), (at(200), Time::MAX)];
+        assert_eq!(told(spans.clone(), [at(150)].into_iter()), parts);
+        assert_eq!(told(spans.clone(), [at(90)].into_iter()), vec![(at(100), Time::MAX)]);
+        assert_eq!(told(spans, [at(300)].into_iter()), vec![(Time::MIN, at(210))]);
+    }
 }

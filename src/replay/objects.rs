@@ -141,6 +141,10 @@ impl Replay<'_> {
                 (_, false) => Deed::InUse,
                 (false, true) => Deed::InUseEdited,
             };
+            if own && gone && !asks_for_in_use(fact) {
+                // Its answer shows what became of the list by another write, which was lost.
+                self.hole(id, volume);
+            }
             self.step(deed, fact.party.clone(), (Some(volume), Some(node)), &[id]);
         }
         if own && after.in_use != before.in_use {
@@ -453,6 +457,14 @@ impl Replay<'_> {
 /// The request was accepted, or the object was simply seen.
 fn accepted(call: Option<&Call>) -> bool {
     call.is_none_or(Call::ok)
+}
+
+/// Whether a patch of a node's status sets `volumesInUse`, or nothing tells what it sets.
+fn asks_for_in_use(fact: &Fact) -> bool {
+    let Detail::Node(detail) = &fact.detail else {
+        return true;
+    };
+    detail.patch.as_ref().is_none_or(|patch| patch.in_use.is_some())
 }
 
 /// Whether a patch of a node's status is about `volumesAttached` (or cannot be told apart from one).

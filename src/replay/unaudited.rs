@@ -5,30 +5,35 @@
 //! detach has seen it go. Without this the board would stand still where its own record ends, and every later line
 //! would look like a broken rule.
 
-use super::{Cell, Deed, FactId, Replay};
+use super::{Cell, Cue, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, Party};
 use crate::graph::cast::Pod;
 use crate::model::world::board::{Attachment, PodObject};
 use crate::model::world::driver::Answer;
+use crate::time::Span;
+
+/// A line can be written while the request that it tells of is still being answered.
+const MEANWHILE: Span = Span::millis(500);
 
 impl Replay<'_> {
     /// Takes over what a line of a log implies about objects.
     pub(super) fn imply(&mut self, id: FactId, fact: &Fact) {
-        if self.script.lives.audited(self.world.now) {
-            return;
-        }
         let cast = self.script.cast;
         let named = || fact.attachment.as_ref().and_then(|name| cast.attachment(name));
         let Some(cell) = named().or_else(|| Some((cast.volume(fact)?, cast.node(fact)?))) else {
             return;
         };
+        if self.script.lives.audited(self.world.now) {
+            self.expect_write(id, fact, cell);
+            return;
+        }
         match (&fact.party, fact.kind) {
             (Party::Controller, Kind::VaCreated) => self.implied_request(id, fact, cell),
             (Party::Controller, Kind::AttachOk)
             | (Party::Attacher, Kind::EaFullyAttached)
             | (Party::Kubelet(_), Kind::KubeletDeviceMounted) => self.implied_attached(id, fact, cell),
             (Party::Controller, Kind::DetachStarted | Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService) => {
-                self.implied_deletion(id, fact, cell);
+                self.implied_deletion(id, cell);
             }
             (Party::Kubelet(_), Kind::KubeletUnmounted) => {
                 if let Some(pod) = cast.pod(fact) {
@@ -49,6 +54,39 @@ impl Replay<'_> {
             }
             _ => {}
         }
+    }
+
+    /// The attacher says what it wrote: where the audit log lacks it, the line stands for it.
+    fn expect_write(&mut self, id: FactId, fact: &Fact, cell: Cell) {
+        let object = self.world.board.attachments.get(&cell);
+        match (&fact.party, fact.kind) {
+            (Party::Attacher, Kind::EaFullyAttached) if object.is_none_or(|object| !object.attached) => {
+                if !self.write_follows(fact, Kind::VaStatusPatched) {
+                    self.hole(id, cell.0);
+                    self.implied_attached(id, fact, cell);
+                }
+            }
+            (Party::Attacher, Kind::EaFullyDetached) if object.is_some() => {
+                if !self.write_follows(fact, Kind::VaPatched) {
+                    self.hole(id, cell.0);
+                    self.implied_gone(id, fact, cell);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a write to the attachment that a line speaks of was audited at the same time.
+    fn write_follows(&self, fact: &Fact, kind: Kind) -> bool {
+        let near = fact.at + MEANWHILE;
+        let following = self.cues.iter().skip(self.next).take_while(|(at, _)| *at <= near);
+        let facts = following.filter_map(|(_, cue)| match cue {
+            Cue::Fact(id) => self.script.facts.get(*id as usize),
+            Cue::Sent(_) | Cue::Made(_) => None,
+        });
+        facts
+            .filter(|later| later.call.is_some() && later.kind == kind)
+            .any(|later| later.attachment == fact.attachment)
     }
 
     /// A pod that a dump shows was bound, soon after it was made.
@@ -91,13 +129,36 @@ impl Replay<'_> {
         self.implied(Deed::VaAttached, id, fact, cell);
     }
 
-    /// A detach starts once no pod wants the volume there, and begins by deleting the object.
-    fn implied_deletion(&mut self, id: FactId, fact: &Fact, cell: Cell) {
+    /// The controller prepares a detach, so no pod wants the volume there: those that did have ended, whatever the audit
+    /// log lacks of them.
+    pub(super) fn implied_unwanted(&mut self, id: FactId, cell: Cell) {
+        let Some(fact) = self.script.facts.get(id as usize) else {
+            return;
+        };
+        if self.script.lives.audited(self.world.now) && self.was_audited_since_bound(cell)
+            || self.was_wished_lately(cell)
+        {
+            return;
+        }
         let uses = |pod: &PodObject| pod.node == cell.1 && pod.volumes.contains(&cell.0);
         let pods = self.world.board.pods.iter().filter(|(_, pod)| uses(pod));
         for pod in pods.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.implied_end(id, fact, pod);
         }
+    }
+
+    /// Whether the audit log tells of all the time since a pod was bound that wants the volume there.
+    fn was_audited_since_bound(&self, cell: Cell) -> bool {
+        let mut steps = self.run.steps.iter().rev();
+        let bound = steps.find(|step| step.deed == Deed::PodBound && step.concerns(cell));
+        let since = bound.map_or(self.script.lives.window.0, |step| step.at);
+        let spans = &self.script.lives.audit;
+        spans.iter().any(|(from, to)| *from <= since && self.world.now <= *to)
+    }
+
+    /// A detach begins by deleting the object.
+    fn implied_deletion(&mut self, id: FactId, cell: Cell) {
+        self.implied_unwanted(id, cell);
         if let Some(object) = self.world.board.attachments.get_mut(&cell) {
             object.deleting = true;
         }

@@ -1,0 +1,96 @@
+//! Which bounds between clocks are evidence, given how far each log reaches.
+//!
+//! In: bounds, and from when to when each clock's logs tell anything. Out: the bounds that count. A log that was rotated
+//! away lacks the line that belongs to a request, and a later line about the same thing would be taken for it: such a
+//! pair says that the clock is off by the time between the two. It gives itself away, since the request lies where the
+//! log does not reach.
+
+use std::collections::BTreeMap;
+
+use super::group::Groups;
+use super::solve::Constraint;
+use crate::fact::Reading;
+use crate::time::{Span, Time};
+
+/// Pairs whose differences agree to this, or to a twentieth, tell of one offset.
+const AGREE: Span = Span::secs(1);
+/// Lines closer together tell of one event.
+const ONE_EVENT: Span = Span::secs(2);
+
+/// The bounds that count. Where two clocks' logs share a time but no bound lies in it, the others count if they tell of
+/// one offset at two moments; where they share none, as with a log in local time, all count.
+pub fn within(reading: &Reading, groups: &Groups, bounds: Vec<Constraint>) -> Vec<Constraint> {
+    let spans = spans(reading, groups);
+    let mut pairs: BTreeMap<(u32, u32), Vec<Constraint>> = BTreeMap::new();
+    for one in bounds {
+        let key = (one.causing.min(one.affected), one.causing.max(one.affected));
+        pairs.entry(key).or_default().push(one);
+    }
+    let counting = pairs.into_iter().flat_map(|((a, b), all)| {
+        let (Some(a), Some(b)) = (spans.get(&a), spans.get(&b)) else {
+            return all;
+        };
+        if a.0 > b.1 || b.0 > a.1 {
+            return all;
+        }
+        let shared = (a.0.max(b.0), a.1.min(b.1));
+        let lies = |one: &Constraint| {
+            [one.cause, one.effect]
+                .iter()
+                .all(|at| (shared.0..=shared.1).contains(at))
+        };
+        let inside: Vec<Constraint> = all.iter().copied().filter(lies).collect();
+        match inside.is_empty() {
+            false => inside,
+            true if tell_of_one_offset(&all) => all,
+            true => Vec::new(),
+        }
+    });
+    counting.collect()
+}
+
+/// Whether bounds that exclude clocks in step agree on a difference at two moments.
+fn tell_of_one_offset(bounds: &[Constraint]) -> bool {
+    let broken = || bounds.iter().filter(|one| one.effect < one.cause);
+    broken().any(|one| {
+        broken().any(|other| {
+            let (by, also) = (one.cause - one.effect, other.cause - other.effect);
+            let near = AGREE.max(Span(by.0 / 20));
+            Span(by.0 - also.0).abs() <= near && (one.cause - other.cause).abs() > ONE_EVENT
+        })
+    })
+}
+
+/// First and last moment that each clock's logs tell of, as written.
+fn spans(reading: &Reading, groups: &Groups) -> BTreeMap<u32, (Time, Time)> {
+    let mut spans: BTreeMap<u32, (Time, Time)> = BTreeMap::new();
+    for (id, source) in (0_u32..).zip(&reading.sources) {
+        let Some(clock) = groups.clock(id) else { continue };
+        for (from, to) in &source.alive {
+            let span = spans.entry(clock).or_insert((*from, *to));
+            *span = (span.0.min(*from), span.1.max(*to));
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(cause: i64, effect: i64) -> Constraint {
+        Constraint {
+            causing: 1,
+            cause: Time(cause * 1_000_000),
+            affected: 0,
+            effect: Time(effect * 1_000_000),
+        }
+    }
+
+    #[test]
+    fn one_event_alone_tells_of_no_offset() {
+        assert!(!tell_of_one_offset(&[bound(200, 75), bound(201, 75)]));
+        assert!(!tell_of_one_offset(&[bound(200, 75), bound(230, 90)]));
+        assert!(tell_of_one_offset(&[bound(200, 75), bound(230, 105)]));
+    }
+}
