@@ -135,7 +135,11 @@ fn holds_out(run: &Run, finding: &Finding) -> bool {
         Some(Broken::AttachmentForgotten) => {
             about.any(|step| matches!(step.deed, Deed::MultiAttach | Deed::AttachFailed | Deed::VaAttachError))
         }
-        Some(_) => true,
+        Some(Broken::AttachmentGone) => about.any(|step| step.deed == Deed::MountFailed && step.node == Some(node)),
+        Some(Broken::BackEndForgotten) => {
+            about.any(|step| matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError))
+        }
+        Some(Broken::NotDesired) => true,
         None => false,
     };
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fact::{Fact, Kind, Party, Reading, SourceId};
+use crate::fact::{Detail, Fact, Kind, Party, Reading, SourceId};
 use crate::graph::cast::{Cast, Node};
 use crate::time::{Span, Time};
 
@@ -75,7 +75,13 @@ impl Lives {
             }
         }
         lives.kubelets.values_mut().for_each(close_gaps);
+        let first = lives.audit.iter().map(|(from, _)| *from).min();
         lives.audit = told(lives.audit, logged(reading));
+        if let (Some(first), Some((from, _))) = (first, lives.audit.first_mut())
+            && made(reading).any(|at| at < first - TOLD_WITHIN)
+        {
+            *from = first;
+        }
         lives.controller_heard = heard.iter().map(|(from, _)| *from).min();
         lives.controller_told = told(heard, requested(reading));
         lives.controllers = controllers(reading);
@@ -173,6 +179,16 @@ fn logged(reading: &Reading) -> impl Iterator<Item = Time> {
         fact.call.is_none() && kinds.contains(&fact.kind) && fact.at < Time::MAX
     };
     reading.facts.iter().filter(telling).map(|fact| fact.at)
+}
+
+/// When pods and attachments that dumps show were made.
+fn made(reading: &Reading) -> impl Iterator<Item = Time> {
+    let dumped = reading.facts.iter().filter(|fact| fact.kind.is_dump());
+    dumped.filter_map(|fact| match &fact.detail {
+        Detail::Pod(detail) => detail.created,
+        Detail::Attachment(detail) => detail.created,
+        _ => None,
+    })
 }
 
 /// When the controller sent requests of which its log tells at every level.
