@@ -17,8 +17,8 @@ const AGREE: Span = Span::secs(1);
 /// Lines closer together tell of one event.
 const ONE_EVENT: Span = Span::secs(2);
 
-/// The bounds that count. Where two clocks' logs share a time but no bound lies in it, the others count if they tell of
-/// one offset at two moments; where they share none, as with a log in local time, all count.
+/// The bounds that count. All do where they tell of one offset at two moments, and where two clocks' logs share no time,
+/// as with a log in local time; else those within the time that both logs tell of.
 pub fn within(reading: &Reading, groups: &Groups, bounds: Vec<Constraint>) -> Vec<Constraint> {
     let spans = spans(reading, groups);
     let mut pairs: BTreeMap<(u32, u32), Vec<Constraint>> = BTreeMap::new();
@@ -39,12 +39,10 @@ pub fn within(reading: &Reading, groups: &Groups, bounds: Vec<Constraint>) -> Ve
                 .iter()
                 .all(|at| (shared.0..=shared.1).contains(at))
         };
-        let inside: Vec<Constraint> = all.iter().copied().filter(lies).collect();
-        match inside.is_empty() {
-            false => inside,
-            true if tell_of_one_offset(&all) => all,
-            true => Vec::new(),
+        if tell_of_one_offset(&all) {
+            return all;
         }
+        all.into_iter().filter(lies).collect()
     });
     counting.collect()
 }
@@ -56,7 +54,8 @@ fn tell_of_one_offset(bounds: &[Constraint]) -> bool {
         broken().any(|other| {
             let (by, also) = (one.cause - one.effect, other.cause - other.effect);
             let near = AGREE.max(Span(by.0 / 20));
-            Span(by.0 - also.0).abs() <= near && (one.cause - other.cause).abs() > ONE_EVENT
+            let apart = |at: Time, other: Time| (at - other).abs() > ONE_EVENT;
+            Span(by.0 - also.0).abs() <= near && apart(one.cause, other.cause) && apart(one.effect, other.effect)
         })
     })
 }
