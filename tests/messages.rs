@@ -8,7 +8,8 @@ use std::fmt::Write;
 use adtrace::bundle::Limits;
 use adtrace::fact::text::Names;
 use adtrace::fact::{Detail, Fact, Kind, Party, klog};
-use adtrace::record::{self, Body, Context};
+use adtrace::record::{self, Body, Context, Record, Scribe};
+use adtrace::time::Time;
 
 const CATALOGUE: &str = include_str!("../fixtures/messages.tsv");
 
@@ -218,14 +219,34 @@ fn facts(line: &str, party: &Party) -> Vec<Fact> {
         limits: &limits,
     };
     let mut found = Vec::new();
-    let mut names = Names::default();
-    record::records(&mut line.as_bytes(), &context, &mut |record| {
-        if let Body::Klog(klog) = &record.body {
-            klog::read(klog, Some(party), &mut names, &mut found);
-        }
+    record::records(&mut line.as_bytes(), &context, &Reader(party), &mut |page| {
+        found.extend(page)
     })
     .unwrap();
     found
+}
+
+/// Reads lines of one party, those that the filter lets through.
+struct Reader<'p>(&'p Party);
+
+impl Scribe for Reader<'_> {
+    type Page = Vec<Fact>;
+
+    fn page(&self) -> Vec<Fact> {
+        Vec::new()
+    }
+
+    fn matters(&self, line: &[u8]) -> bool {
+        adtrace::fact::filter::matters(line)
+    }
+
+    fn passed(&self, _page: &mut Vec<Fact>, _at: Time) {}
+
+    fn record(&self, page: &mut Vec<Fact>, record: &Record<'_>) {
+        if let Body::Klog(klog) = &record.body {
+            klog::read(klog, Some(self.0), &mut Names::default(), page);
+        }
+    }
 }
 
 /// Facts that no line has to give: sync-loop turns without a pod, prose of the attacher and the PV controllers.

@@ -1,8 +1,12 @@
-//! The same incident gives the same report in every wrapping, and whatever the machines' clocks said.
+//! The same incident gives the same report in every wrapping, and whatever the machines' clocks said; what is read does
+//! not depend on how: filtered or whole, by one thread or several, in one order of files or another.
 
 mod recordings;
 mod rewrap;
 
+use std::path::PathBuf;
+
+use adtrace::fact::{self, ReadOptions, Reading};
 use adtrace::{Options, analyze};
 use serde_json::Value;
 
@@ -89,19 +93,10 @@ fn differences(files: &[File], way: &Way) -> Vec<String> {
     found
 }
 
-/// Ways that do not give the same report yet; `scripts/rewrap` shows what differs.
-const NOT_YET: &[&str] = &[
-    "kind export",
-    "sosreport tar.xz",
-    "docker json-file",
-    "journald short, newest first",
-    "rotated, gzip",
-];
-
 #[test]
 fn any_wrapping_gives_the_same_report() {
     let files = rewrap::load(&recordings::founding());
-    for way in WAYS.iter().filter(|way| !NOT_YET.contains(&way.name)) {
+    for way in WAYS {
         let found = differences(&files, way);
         assert!(found.is_empty(), "{}:\n{}", way.name, found.join("\n"));
     }
@@ -129,4 +124,85 @@ fn all_recordings_in_all_wrappings() {
         println!("{}: {same} of {} the same", way.name, recordings.len());
     }
     assert_eq!(wrong, 0, "reports that differ");
+}
+
+fn stored(name: &str, files: &[File]) -> Scratch {
+    let place = Scratch::new(name);
+    rewrap::store(files, &place.0);
+    place
+}
+
+fn founding() -> Vec<File> {
+    rewrap::load(&recordings::founding())
+}
+
+fn read(paths: &[PathBuf], options: &ReadOptions) -> Reading {
+    fact::read(paths, options).expect("it reads")
+}
+
+/// All that a reading holds, as text.
+fn told(reading: &Reading) -> String {
+    let mut out = Vec::new();
+    fact::trace::write(reading, &mut out).expect("memory takes all");
+    String::from_utf8(out).expect("it is text")
+}
+
+/// Demands that two texts are the same; shows where they part.
+fn same(one: &str, other: &str) {
+    let mut places = (0..).zip(one.bytes().zip(other.bytes()));
+    let parted = places.find(|(_, (one, other))| one != other);
+    let around = |text: &str, at: usize| text.chars().skip(at.saturating_sub(200)).take(300).collect::<String>();
+    let parted = parted.map(|(at, _)| (around(one, at), around(other, at)));
+    assert_eq!(parted, None, "they part");
+    assert_eq!(one.len(), other.len(), "one goes on");
+}
+
+/// The controller's log and the audit log so many times over that each is read in several chunks.
+fn large() -> Vec<File> {
+    let ours = |file: &&File| file.path.ends_with("kube-controller-manager.log") || file.path.ends_with("audit.log");
+    let again = |file: &File| {
+        File::new(
+            file.path.clone(),
+            file.bytes.repeat((2 << 20) / file.bytes.len().max(1) + 1),
+        )
+    };
+    founding().iter().filter(ours).map(again).collect()
+}
+
+#[test]
+fn lines_passed_over_would_have_said_nothing() {
+    let place = stored("filter", &founding());
+    let paths = [place.0.clone()];
+    let options = |filter| ReadOptions {
+        filter,
+        ..ReadOptions::default()
+    };
+    same(
+        &told(&read(&paths, &options(true))),
+        &told(&read(&paths, &options(false))),
+    );
+}
+
+#[test]
+fn any_number_of_threads_reads_the_same() {
+    let place = stored("threads", &large());
+    let paths = [place.0.clone()];
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("a pool starts");
+        pool.install(|| told(&read(&paths, &ReadOptions::default())))
+    };
+    same(&with(1), &with(3));
+}
+
+#[test]
+fn any_order_of_paths_reads_the_same() {
+    let place = stored("order", &founding());
+    let path = |name: &str| place.0.join(name);
+    let forth = ["control-plane", "nodes", "objects"].map(path);
+    let back = ["objects", "nodes", "control-plane"].map(path);
+    let told_of = |paths: &[PathBuf]| told(&read(paths, &ReadOptions::default()));
+    same(&told_of(&forth), &told_of(&back));
 }

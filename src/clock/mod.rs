@@ -110,7 +110,7 @@ fn shift(reading: &mut Reading, moves: &[Move]) {
         return;
     }
     for (source, one) in reading.sources.iter_mut().zip(moves) {
-        for (from, to) in &mut source.alive {
+        for (from, to) in source.spans_mut().flatten() {
             (*from, *to) = (*from + one.by(), *to + one.by());
         }
     }

@@ -111,6 +111,27 @@ pub fn read(raw: &str, names: &mut Names) -> Heard {
     }
 }
 
+/// Whether a request of that verb and path can be a write that is part of the story.
+#[must_use]
+pub fn could_matter(verb: &str, path: &str) -> bool {
+    const RESOURCES: [&str; 9] = [
+        "nodes",
+        "pods",
+        "volumeattachments",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "csinodes",
+        "csidrivers",
+        "leases",
+        "events",
+    ];
+    is_write(verb) && addressed(path).is_none_or(|object| RESOURCES.contains(&object.resource.as_ref()))
+}
+
+fn is_write(verb: &str) -> bool {
+    matches!(verb, "create" | "update" | "patch" | "delete" | "deletecollection")
+}
+
 impl AuditEvent<'_> {
     /// When it was answered; of a cut event, when it was received.
     fn moment(&self) -> Option<Time> {
@@ -122,7 +143,7 @@ impl AuditEvent<'_> {
     fn kind(&self) -> Option<Kind> {
         let object = self.object_ref.as_ref()?;
         let verb = self.verb.as_ref();
-        if !matches!(verb, "create" | "update" | "patch" | "delete" | "deletecollection") {
+        if !is_write(verb) {
             return None;
         }
         if object.resource == "volumeattachments" && !matches!(object.group.as_ref(), "" | "storage.k8s.io") {

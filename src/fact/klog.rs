@@ -480,23 +480,27 @@ fn enrich(fact: &mut Fact, names: &mut Names) {
     }
 }
 
+/// What a line that fits no template must hold to look relevant.
+pub const SIGNS: [&str; 6] = [
+    "UniqueName:",
+    "AttachVolume.",
+    "DetachVolume.",
+    "VolumesAttached",
+    "volumesAttached",
+    "volumesInUse",
+];
+
+/// The machinery's own files, whose warnings are always told.
+pub const FILES: [&str; 4] = [
+    "nestedpendingoperations.go",
+    "node_status_updater.go",
+    "csi_handler.go",
+    "attach_detach_controller.go",
+];
+
 /// A line that fits no template. One of the machinery's own files, or one that names a volume, is told as
 /// `other_relevant` with the names it has; one that only looks relevant is left for people to look at.
 fn stray(line: &Klog<'_>, speaker: Option<&Party>, names: &mut Names, out: &mut Vec<Fact>) -> Said {
-    const SIGNS: [&str; 6] = [
-        "UniqueName:",
-        "AttachVolume.",
-        "DetachVolume.",
-        "VolumesAttached",
-        "volumesAttached",
-        "volumesInUse",
-    ];
-    const FILES: [&str; 4] = [
-        "nestedpendingoperations.go",
-        "node_status_updater.go",
-        "csi_handler.go",
-        "attach_detach_controller.go",
-    ];
     let head = cut(&line.message, 200);
     let signs = SIGNS.iter().any(|sign| head.contains(sign));
     let loud = !matches!(line.severity, Severity::Info) && FILES.contains(&line.file);

@@ -12,9 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::time::{Span, Time};
 
+mod account;
 pub mod audit;
 pub mod event;
-pub mod heading;
+pub mod export;
+pub mod filter;
+mod fold;
 pub mod kind;
 pub mod klog;
 pub mod manifest;
@@ -24,12 +27,16 @@ pub mod pasted;
 pub mod printed;
 pub mod reading;
 pub mod release;
+pub mod rotation;
+mod scribe;
 pub mod table;
 pub mod text;
 pub mod trace;
+mod voices;
 
+pub use export::{FactLine, print};
 pub use kind::Kind;
-pub use reading::{FactError, ReadOptions, print, read, settle_ages};
+pub use reading::{FactError, ReadOptions, read, settle_ages};
 
 /// A name shared by many facts: a unique volume name, a node, `namespace/pod`, a `VolumeAttachment`.
 pub type Name = Arc<str>;
@@ -105,6 +112,9 @@ pub struct Source {
     /// Spans in which this source wrote lines, gaps of up to 15 s closed: evidence that its writer lived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alive: Vec<(Time, Time)>,
+    /// Who speaks in the source and when each was heard, where that is more than `party` tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voices: Vec<Voice>,
     /// Whether year or zone had to be assumed, and what was assumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<String>,
@@ -128,6 +138,30 @@ pub struct Offset {
     pub by: Span,
     /// How far the true offset can be from `by`; `None` where the evidence leaves a side open.
     pub bound: Option<Span>,
+}
+
+/// One of several parties that write in one source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voice {
+    /// Who.
+    pub party: Party,
+    /// Spans in which it wrote, as in [`Source::alive`].
+    pub alive: Vec<(Time, Time)>,
+}
+
+impl Source {
+    /// Who speaks in the source, and the spans in which each was heard.
+    pub fn speakers(&self) -> impl Iterator<Item = (&Party, &[(Time, Time)])> {
+        let only = self.party.as_ref().filter(|_| self.voices.is_empty());
+        let all = self.voices.iter().map(|voice| (&voice.party, voice.alive.as_slice()));
+        only.map(|party| (party, self.alive.as_slice())).into_iter().chain(all)
+    }
+
+    /// All spans in which anybody wrote, for whoever moves the source's times.
+    pub fn spans_mut(&mut self) -> impl Iterator<Item = &mut Vec<(Time, Time)>> {
+        let voices = self.voices.iter_mut().map(|voice| &mut voice.alive);
+        voices.chain(std::iter::once(&mut self.alive))
+    }
 }
 
 /// Who speaks.
@@ -514,31 +548,4 @@ pub struct PvDetail {
     /// `metadata.deletionTimestamp` is set.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
-}
-
-/// What serialises as one line of `adtrace facts`.
-#[derive(Serialize)]
-pub struct FactLine<'a> {
-    /// Path within the input.
-    pub source: &'a str,
-    /// 1-based line.
-    pub line: u32,
-    /// As written; none where nothing tells a time, not even that of another line.
-    pub at: Option<Time>,
-    /// Who.
-    pub party: String,
-    /// What.
-    pub kind: &'static str,
-    /// See [`Fact::volume`].
-    pub volume: Option<&'a str>,
-    /// See [`Fact::node`].
-    pub node: Option<&'a str>,
-    /// See [`Fact::pod`].
-    pub pod: Option<&'a str>,
-    /// See [`Fact::attachment`].
-    pub attachment: Option<&'a str>,
-    /// See [`Fact::error`].
-    pub error: Option<&'a str>,
-    /// See [`Fact::version`].
-    pub version: Option<&'a str>,
 }

@@ -49,6 +49,45 @@ const CALLS: [&str; 6] = [
     "NodeUnpublishVolume",
 ];
 
+/// Whether a line of text can be part of something pasted: a look cheap enough for every line of a driver's log.
+#[must_use]
+pub fn matters(text: &str) -> bool {
+    const SIGNS: [&str; 8] = [
+        "Warning",
+        "Normal",
+        "external-attacher/",
+        "ublishVolume",
+        "tageVolume",
+        "Server Version:",
+        "MESSAGE",
+        "kubectl ",
+    ];
+    let short = text.len() < 512;
+    let signs = || {
+        SIGNS
+            .iter()
+            .any(|sign| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some())
+    };
+    short && (is_member(text) || is_row(text)) || signs()
+}
+
+/// A line of a printed object: a key and its value.
+fn is_member(text: &str) -> bool {
+    let key = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '"' | '.' | '/' | '-' | '_');
+    text.split_once(':')
+        .is_some_and(|(before, _)| before.len() < 80 && before.chars().all(key))
+}
+
+/// A line of `jq`, or a row of a table of attachments.
+fn is_row(text: &str) -> bool {
+    let line = text.trim();
+    line.len() < 5
+        || line.starts_with(['c', '"'])
+        || line.contains("ATTACHED")
+        || line.contains(" true ")
+        || line.contains(" false ")
+}
+
 impl Pasted {
     /// The facts of one line, appended to `out`.
     pub fn line(&mut self, text: &str, outer: &Outer<'_>, names: &mut Names, out: &mut Vec<Fact>) {

@@ -3,30 +3,21 @@
 //! In: what a person hands in. Out: the sources with their accounts (`lines = used + irrelevant + not_understood`) and
 //! all facts in the order of source and line. Repeating chatter is folded here, the stages of an API request joined.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bundle::{self, BundleError, Entry, Limits};
-use crate::record::{self, Anchor, Body, Context, Klog, Outer, Record, Zone};
+use crate::record::{self, Anchor, Context, Zone};
 use crate::time::{Span, Time};
 
-use super::heading::Heading;
-use super::klog::Said;
-use super::manifest::Manifest;
-use super::pasted::Pasted;
-use super::release::Site;
-use super::text::{Names, after, telling};
-use super::{
-    Detail, Fact, FactLine, Kind, Name, Party, Reading, Repeat, Source, SourceId, audit, klog, object, party, trace,
-};
-
-/// How long a source may be silent and still count as alive.
-const SILENCE: Span = Span::secs(15);
-/// How many lines that were not understood are kept for people to look at.
-const PUZZLING_KEPT: usize = 50;
+use super::account::Account;
+use super::scribe::Scribe;
+use super::text::Names;
+use super::{Fact, Reading, Source, SourceId, fold, party, trace};
 
 /// What reading depends on.
 #[derive(Clone, Debug)]
@@ -44,6 +35,8 @@ pub struct ReadOptions {
     /// Leave facts that tell no moment but an age as they are ([`settle_ages`] gives them their moments): for a part of
     /// a recording, whose end is not the end of the whole.
     pub keep_ages: bool,
+    /// Pass over lines that can say nothing, unparsed. What is read is the same.
+    pub filter: bool,
 }
 
 impl Default for ReadOptions {
@@ -55,6 +48,7 @@ impl Default for ReadOptions {
             zone: None,
             root: None,
             keep_ages: false,
+            filter: true,
         }
     }
 }
@@ -87,7 +81,10 @@ impl From<BundleError> for FactError {
 /// # Errors
 /// A path that cannot be opened, or that fails while it is read.
 pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading, FactError> {
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        fold: options.fold,
+        ..Reader::default()
+    };
     let walk = bundle::walk_from(options.root.as_deref(), paths, &options.limits, &mut |mut entry| {
         reader.source(&mut entry, options)?;
         Ok(ControlFlow::Continue(()))
@@ -103,78 +100,23 @@ pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading, FactErr
     Ok(reader.finish(options.keep_ages))
 }
 
-/// Writes facts as JSON, one a line (`report-contract`, Facts).
-///
-/// # Errors
-/// What writing fails with.
-pub fn print(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
-    for fact in &reading.facts {
-        let path = usize::try_from(fact.source.0)
-            .ok()
-            .and_then(|at| reading.sources.get(at))
-            .map_or("", |source| &source.path);
-        let waited = unmounted(fact);
-        let whole = [None];
-        let volumes: &mut dyn Iterator<Item = Option<&str>> = if waited.is_empty() {
-            &mut whole.into_iter()
-        } else {
-            &mut waited.into_iter().map(Some)
-        };
-        for volume in volumes {
-            let line = FactLine::new(path, fact);
-            serde_json::to_writer(
-                &mut *out,
-                &FactLine {
-                    volume: volume.or(line.volume),
-                    ..line
-                },
-            )?;
-            out.write_all(b"\n")?;
-        }
-    }
-    Ok(())
-}
-
-/// The pod's own names of volumes that a kubelet still waits for, where nothing better names a volume.
-fn unmounted(fact: &Fact) -> Vec<&str> {
-    let error = fact.error.as_deref().filter(|_| fact.volume.is_none());
-    let list = error.and_then(|error| after(error, "unmounted volumes=[", &[']']));
-    list.map_or_else(Vec::new, |list| list.split_whitespace().collect())
-}
-
-impl<'a> FactLine<'a> {
-    /// The line that shows a fact of the source at `path`.
-    #[must_use]
-    pub fn new(path: &'a str, fact: &'a Fact) -> FactLine<'a> {
-        FactLine {
-            source: path,
-            line: fact.line,
-            at: Some(fact.at).filter(|at| *at > Time::default()),
-            party: fact.party.to_string(),
-            kind: fact.kind.name(),
-            volume: fact.volume.as_deref(),
-            node: fact.node.as_deref(),
-            pod: fact.pod.as_deref(),
-            attachment: fact.attachment.as_deref(),
-            error: fact.error.as_deref(),
-            version: fact.version.as_deref(),
-        }
-    }
-}
-
 /// What grows while sources are read.
 #[derive(Default)]
-struct Reader {
-    reading: Reading,
-    names: Names,
+pub(super) struct Reader {
+    /// Fold lines that repeat.
+    pub(super) fold: bool,
+    /// What was read.
+    pub(super) reading: Reading,
+    /// Names of all sources.
+    pub(super) names: Names,
     /// A moment with a full date, from any source.
     near: Option<Time>,
     /// Sources read before any told a date, and how their headers were placed.
     undated: Vec<(SourceId, Anchor)>,
     /// Audit events whose answer was not seen yet, by audit ID.
-    unanswered: FxHashMap<Box<str>, Fact>,
+    pub(super) unanswered: FxHashMap<Box<str>, Fact>,
     /// Audit IDs whose answer was seen.
-    answered: FxHashSet<Box<str>>,
+    pub(super) answered: FxHashSet<Box<str>>,
 }
 
 impl Reader {
@@ -186,35 +128,24 @@ impl Reader {
             return self.trace(&path, &mut bytes);
         }
         let id = SourceId(u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX));
-        let mut one = OneSource {
-            id,
+        let scribe = Scribe {
             party: party::of_path(&path, &mut self.names),
-            fold: options.fold,
-            source: Source {
-                path: path.clone(),
-                ..Source::default()
-            },
-            alive: Vec::new(),
-            runs: FxHashMap::default(),
-            reader: self,
-            new: Vec::new(),
-            pasted: Pasted::default(),
-            heading: Heading::default(),
-            nodes: FxHashMap::default(),
-            placed: FxHashSet::default(),
+            names: Mutex::new(self.names.another()),
+            filter: options.filter,
         };
         let context = Context {
             path: &path,
             modified: entry.modified,
-            near: one.reader.near,
+            near: self.near,
             year: options.year,
             zone: options.zone.as_ref(),
             limits: &options.limits,
         };
-        let summary = record::records(&mut bytes, &context, &mut |record| one.record(record))?;
+        let mut account = Account::new(self, id, &path, scribe.party.clone());
+        let summary = record::records(&mut bytes, &context, &scribe, &mut |page| account.page(page))?;
         let near = summary.near;
         let undated = summary.undated.clone();
-        let source = one.finish(summary);
+        let source = account.finish(summary);
         self.reading.sources.push(source);
         self.undated.extend(undated.map(|anchor| (id, anchor)));
         self.near = self.near.or(near);
@@ -248,7 +179,7 @@ impl Reader {
                 continue;
             };
             source.assumed = anchor.assumed();
-            for (from, to) in &mut source.alive {
+            for (from, to) in source.spans_mut().flatten() {
                 (*from, *to) = (anchor.placed_again(*from), anchor.placed_again(*to));
             }
             let facts = self.reading.facts.iter_mut().filter(|fact| fact.source == id);
@@ -285,6 +216,9 @@ impl Reader {
         self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.sources.sort_by(|a, b| a.path.cmp(&b.path));
         tell_once(&mut self.reading);
+        if self.fold {
+            fold::across_rotations(&mut self.reading);
+        }
         self.reading
     }
 }
@@ -345,300 +279,10 @@ fn path_of(reading: &Reading, index: usize) -> &str {
     reading.sources.get(index).map_or("", |source| &source.path)
 }
 
-/// What grows while one source is read.
-struct OneSource<'r> {
-    id: SourceId,
-    party: Option<Party>,
-    fold: bool,
-    source: Source,
-    alive: Vec<(Time, Time)>,
-    /// Runs of repeating lines that no other fact has broken: the fact that stands for each.
-    runs: FxHashMap<(Kind, Option<Name>, Option<Name>), usize>,
-    reader: &'r mut Reader,
-    new: Vec<Fact>,
-    pasted: Pasted,
-    /// What the lines above say of those below.
-    heading: Heading,
-    /// Nodes that this source's kubelet lines name, and how often.
-    nodes: FxHashMap<Name, u32>,
-    /// Statements whose place in the sources is noted.
-    placed: FxHashSet<(Kind, u32)>,
-}
-
-impl OneSource<'_> {
-    fn record(&mut self, record: &Record<'_>) {
-        let mut heading = std::mem::take(&mut self.heading);
-        if let Body::Text(text) = &record.body {
-            heading.line(text);
-        }
-        self.headed(record, &heading.under(&record.outer));
-        self.heading = heading;
-    }
-
-    fn headed(&mut self, record: &Record<'_>, outer: &Outer<'_>) {
-        let party = self.speaker(outer);
-        let said = match &record.body {
-            Body::Klog(line) => {
-                self.lives(line.at);
-                let said = klog::read(line, party.as_ref(), &mut self.reader.names, &mut self.new);
-                self.site(line);
-                said
-            }
-            Body::Audit(raw) => self.audit(raw, record.line),
-            Body::Object(value) => {
-                object::dumped(value, &mut self.reader.names, &mut self.new);
-                self.lines_of_object(record);
-                if self.new.is_empty() {
-                    Said::Irrelevant
-                } else {
-                    Said::Facts
-                }
-            }
-            Body::Text(text) => {
-                self.text(text, outer);
-                if self.new.is_empty() {
-                    Said::Irrelevant
-                } else {
-                    Said::Facts
-                }
-            }
-        };
-        match said {
-            Said::Facts => self.source.used += u64::from(record.lines),
-            Said::Irrelevant => {}
-            Said::Puzzling => self.puzzled(record),
-        }
-        self.keep(record.line, outer.host);
-    }
-
-    /// Notes where the statement behind a line's fact stands in the sources.
-    fn site(&mut self, line: &Klog<'_>) {
-        let Some(fact) = self.new.first() else { return };
-        if self.placed.insert((fact.kind, line.file_line)) {
-            let site = Site::of(&fact.party, fact.kind, line.file, line.file_line);
-            self.source.sites.extend(site);
-        }
-    }
-
-    /// Who wrote the record: whom its wrapper names, else whom the path names. The wrapper's host is a kubelet's node
-    /// where the path tells none.
-    fn speaker(&mut self, outer: &Outer<'_>) -> Option<Party> {
-        let from_outer = party::of_outer(outer, &mut self.reader.names);
-        match (from_outer, &self.party) {
-            (Some(Party::Kubelet(_)), Some(Party::Kubelet(node))) if !node.is_empty() => self.party.clone(),
-            (Some(found), _) => Some(found),
-            (None, Some(Party::Kubelet(node))) if node.is_empty() => {
-                Some(Party::Kubelet(self.reader.names.always(outer.host.unwrap_or(""))))
-            }
-            (None, found) => found.clone(),
-        }
-    }
-
-    /// A line that is nothing else.
-    fn text(&mut self, text: &str, outer: &Outer<'_>) {
-        let finalizer = self.pasted.finalizers(text);
-        if let (
-            Some(_),
-            Some(Fact {
-                detail: Detail::Attachment(detail),
-                ..
-            }),
-        ) = (finalizer, self.reader.reading.facts.last_mut())
-        {
-            detail.finalizer = finalizer;
-            return;
-        }
-        self.pasted.line(text, outer, &mut self.reader.names, &mut self.new);
-        self.name_object();
-    }
-
-    /// Gives the lines of an object that came before its name that name.
-    fn name_object(&mut self) {
-        let Some(name) = self.pasted.object() else { return };
-        let before = self.reader.reading.facts.iter_mut().rev();
-        before
-            .take_while(|fact| fact.source == self.id && fact.kind == Kind::VaLineSeen && fact.attachment.is_none())
-            .for_each(|fact| fact.attachment = Some(name.clone()));
-    }
-
-    /// What single lines of a printed `VolumeAttachment` tell, beside the object as a whole.
-    fn lines_of_object(&mut self, record: &Record<'_>) {
-        let [whole] = self.new.as_slice() else { return };
-        if whole.kind != Kind::VaSeen || record.lines < 2 {
-            return;
-        }
-        let (attachment, mut manifest) = (whole.attachment.clone(), Manifest::default());
-        for (line, text) in (record.line..).zip(record.raw.lines()) {
-            let Some(mut fact) = manifest.line(text, &mut self.reader.names) else {
-                continue;
-            };
-            fact.attachment.clone_from(&attachment);
-            fact.text = telling(text.trim_start());
-            (fact.source, fact.line) = (self.id, line);
-            self.reader.reading.facts.push(fact);
-        }
-    }
-
-    fn puzzled(&mut self, record: &Record<'_>) {
-        self.source.not_understood += u64::from(record.lines);
-        if self.source.puzzling.len() < PUZZLING_KEPT {
-            let text = match &record.body {
-                Body::Klog(line) => line.text,
-                Body::Audit(text) | Body::Text(text) => text,
-                Body::Object(_) => "",
-            };
-            self.source.puzzling.push((record.line, telling(text).into()));
-        }
-    }
-
-    /// Joins the stages of one request: the answer stands for all. An event that was seen already (the same log twice)
-    /// is not told again.
-    fn audit(&mut self, raw: &str, line: u32) -> Said {
-        match audit::read(raw, &mut self.reader.names) {
-            audit::Heard::Broken => Said::Puzzling,
-            audit::Heard::Irrelevant(at) => {
-                if let Some(at) = at {
-                    self.lives(at);
-                }
-                Said::Irrelevant
-            }
-            audit::Heard::Fact(mut fact, id, last) => {
-                if age(fact.at).is_none() {
-                    self.lives(fact.at);
-                }
-                (fact.source, fact.line) = (self.id, line);
-                if !last {
-                    if !self.reader.answered.contains(&id) {
-                        self.reader.unanswered.insert(id, *fact);
-                    }
-                    return Said::Facts;
-                }
-                self.reader.unanswered.remove(&id);
-                if id.is_empty() || self.reader.answered.insert(id) {
-                    self.new.push(*fact);
-                }
-                Said::Facts
-            }
-        }
-    }
-
-    /// Notes that the writer of this source lived at that moment.
-    fn lives(&mut self, at: Time) {
-        match self.alive.last_mut() {
-            Some((from, to)) if at + SILENCE >= *from && at <= *to + SILENCE => {
-                *from = (*from).min(at);
-                *to = (*to).max(at);
-            }
-            _ => self.alive.push((at, at)),
-        }
-    }
-
-    /// Gives a kubelet's fact its node: the wrapper's host, where nothing else tells it.
-    fn place(&mut self, fact: &mut Fact, host: Option<&str>) {
-        let Party::Kubelet(node) = &mut fact.party else { return };
-        if let (true, Some(host)) = (node.is_empty(), host) {
-            *node = self.reader.names.always(host);
-        }
-        match (&fact.node, node.is_empty()) {
-            (None, false) => fact.node = Some(node.clone()),
-            (Some(told), true) => *self.nodes.entry(told.clone()).or_default() += 1,
-            _ => {}
-        }
-    }
-
-    /// Moves the new facts to the others, folding repeating ones.
-    fn keep(&mut self, line: u32, host: Option<&str>) {
-        for mut fact in std::mem::take(&mut self.new) {
-            (fact.source, fact.line) = (self.id, line);
-            self.place(&mut fact, host);
-            let chatter = matches!(fact.kind, Kind::AttachTouched | Kind::DetachBlockedMounted);
-            if !chatter {
-                self.runs.clear();
-                self.reader.reading.facts.push(fact);
-                continue;
-            }
-            let cell = (fact.kind, fact.volume.clone(), fact.node.clone());
-            let run = self
-                .runs
-                .get(&cell)
-                .and_then(|at| self.reader.reading.facts.get_mut(*at));
-            match run {
-                Some(first) if self.fold => {
-                    let count = first.repeat.map_or(1, |repeat| repeat.count);
-                    first.repeat = Some(Repeat {
-                        count: count + 1,
-                        last_line: line,
-                        last_at: fact.at,
-                    });
-                }
-                _ => {
-                    self.runs.insert(cell, self.reader.reading.facts.len());
-                    self.reader.reading.facts.push(fact);
-                }
-            }
-        }
-    }
-
-    /// A kubelet that only its own lines name: the node they name most becomes the node of all of them.
-    fn learn_node(&mut self) {
-        let Some((node, _)) = self.nodes.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0))) else {
-            return;
-        };
-        let unnamed = |party: &Party| matches!(party, Party::Kubelet(name) if name.is_empty());
-        for fact in self
-            .reader
-            .reading
-            .facts
-            .iter_mut()
-            .rev()
-            .take_while(|fact| fact.source == self.id)
-        {
-            if unnamed(&fact.party) {
-                fact.party = Party::Kubelet(node.clone());
-                fact.node = fact.node.take().or_else(|| Some(node.clone()));
-            }
-        }
-        if self.party.as_ref().is_some_and(unnamed) {
-            self.party = Some(Party::Kubelet(node.clone()));
-        }
-    }
-
-    /// Closes the account of the source.
-    fn finish(mut self, summary: record::Summary) -> Source {
-        self.learn_node();
-        let mut alive = self.alive;
-        alive.sort_unstable();
-        let mut spans: Vec<(Time, Time)> = Vec::new();
-        for (from, to) in alive {
-            match spans.last_mut() {
-                Some((_, end)) if from <= *end + SILENCE => *end = (*end).max(to),
-                _ => spans.push((from, to)),
-            }
-        }
-        let mut source = self.source;
-        source.used = source.used.min(summary.lines);
-        source.not_understood = source.not_understood.min(summary.lines - source.used);
-        let version_only = summary.format == "text" && source.used > 0 && summary.lines < 10;
-        Source {
-            format: if version_only { "version" } else { summary.format },
-            party: self.party,
-            because: summary.because,
-            bytes: summary.bytes,
-            lines: summary.lines,
-            irrelevant: summary.lines - source.used - source.not_understood,
-            alive: spans,
-            assumed: summary.assumed,
-            zone: summary.zone,
-            zone_assumed: summary.zone_assumed,
-            notes: summary.notes,
-            ..source
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fact::Party;
 
     /// What is read of files with those names and texts.
     fn reading(name: &str, files: &[(&str, &str)]) -> Reading {

@@ -136,6 +136,17 @@ impl Table {
         &self.rows
     }
 
+    /// For each row that a log line can fit, letters that such a line holds, as a file holds them: without what quoting
+    /// or joining changes. `None` where some row has none.
+    #[must_use]
+    pub fn needles(&self) -> Option<Vec<String>> {
+        let rows = self.rows.iter().filter(|row| row.class == Class::Log);
+        let mut found: Vec<String> = rows.map(Row::needle).collect::<Option<_>>()?;
+        found.sort();
+        found.dedup();
+        Some(found)
+    }
+
     /// Like [`Table::find`], for a message into which a vendor has put words before `(UniqueName: …)`: without them.
     #[must_use]
     pub fn find_patched<'m>(&'static self, message: &'m str, speaker: Option<char>) -> Option<Match<'m>> {
@@ -190,6 +201,30 @@ impl Row {
                 }
             })
             .sum()
+    }
+
+    /// Letters that every line that fits the row holds, one that was cut too: the longest among those that [`fit`] asks
+    /// for before it takes a line for cut.
+    fn needle(&self) -> Option<String> {
+        let plain = |c: char| c == ' ' || c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>' | '&' | '\'');
+        let (mut slots, mut met) = (0, 0);
+        let mut found: Vec<&str> = Vec::new();
+        for part in &self.parts {
+            if slots >= 2 || met >= TELLING_LETTERS {
+                break;
+            }
+            let Part::Letters(letters) = part else {
+                slots += 1;
+                continue;
+            };
+            let sure = letters
+                .get(..letters.floor_char_boundary(TELLING_LETTERS))
+                .unwrap_or(letters);
+            found.extend(sure.split(|c| !plain(c)).map(str::trim));
+            met += letters.len();
+        }
+        let longest = found.into_iter().max_by_key(|piece| piece.len())?;
+        (longest.len() >= 3).then(|| longest.to_owned())
     }
 
     /// The only party that prints it, where there is one. A kubelet's node is left empty.
@@ -411,6 +446,15 @@ mod tests {
             TABLE.find(line, &[Class::Log], Some('c')).unwrap().row.kind,
             Kind::DswVolumeNotAttachable
         );
+    }
+
+    #[test]
+    fn every_row_of_a_log_has_letters_to_look_for() {
+        let needles = TABLE.needles().unwrap();
+        for row in TABLE.rows().iter().filter(|row| row.class == Class::Log) {
+            let line = row.print(|_| "x".to_owned());
+            assert!(needles.iter().any(|needle| line.contains(needle)), "{line}");
+        }
     }
 
     #[test]

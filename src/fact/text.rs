@@ -4,6 +4,7 @@
 //! what a message means.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashSet;
 
@@ -14,7 +15,11 @@ pub const TELLING: usize = 400;
 
 /// Hands out one shared [`Name`] for each text.
 #[derive(Debug, Default)]
-pub struct Names(FxHashSet<Name>);
+pub struct Names {
+    known: FxHashSet<Name>,
+    /// What others that read at the same time hand out too.
+    all: Option<Arc<Mutex<FxHashSet<Name>>>>,
+}
 
 impl Names {
     /// The shared name of that text, control characters neutralised; `None` for an empty one.
@@ -22,18 +27,41 @@ impl Names {
         if text.is_empty() {
             return None;
         }
-        if let Some(name) = self.0.get(text) {
+        if let Some(name) = self.known.get(text) {
             return Some(name.clone());
         }
-        let name = Name::from(harmless(text).as_ref());
-        self.0.insert(name.clone());
+        let clean = harmless(text);
+        let name = match &self.all {
+            Some(all) => interned(&mut all.lock().unwrap_or_else(PoisonError::into_inner), &clean),
+            None => Name::from(clean.as_ref()),
+        };
+        self.known.insert(name.clone());
         Some(name)
+    }
+
+    /// Names for another reader of the same bundle, which runs at the same time.
+    #[must_use]
+    pub fn another(&mut self) -> Names {
+        let all = self.all.get_or_insert_default();
+        Names {
+            known: FxHashSet::default(),
+            all: Some(Arc::clone(all)),
+        }
     }
 
     /// Like [`Names::get`], where an empty name is a name too.
     pub fn always(&mut self, text: &str) -> Name {
         self.get(text).unwrap_or_else(|| Name::from(""))
     }
+}
+
+fn interned(names: &mut FxHashSet<Name>, text: &str) -> Name {
+    if let Some(name) = names.get(text) {
+        return name.clone();
+    }
+    let name = Name::from(text);
+    names.insert(name.clone());
+    name
 }
 
 /// Whether a terminal or a reader could be misled by the character: controls and bidirectional overrides.

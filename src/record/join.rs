@@ -20,6 +20,9 @@ const MOST_LINES: u32 = 4_096;
 /// Lines of other streams that may stand between two lines of one record.
 const MOST_APART: u32 = 1_024;
 
+/// How an audit event begins as the API server writes it.
+pub const AUDIT: &[u8] = b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
+
 /// One line of a source, or one element of a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Unit<'a> {
@@ -135,12 +138,12 @@ struct Glance {
 }
 
 impl<'a> Joiner<'a> {
-    /// A joiner for a chunk whose beginning is not known to be the beginning of a record.
+    /// A joiner for a chunk: the first of a source begins with a record, what another begins with is not known.
     #[must_use]
-    pub fn new(backwards: bool, most_bytes: usize) -> Joiner<'a> {
+    pub fn new(first: bool, backwards: bool, most_bytes: usize) -> Joiner<'a> {
         Joiner {
             opens: Opens::default(),
-            known: false,
+            known: first,
             backwards,
             most_bytes,
             leading: Vec::new(),
@@ -407,8 +410,7 @@ pub struct Seam(Opens<'static>);
 pub fn stitch(seam: Seam, edges: Edges, backwards: bool, most_bytes: usize, sink: &mut dyn Sink) -> Seam {
     let mut joiner = Joiner {
         opens: seam.0,
-        known: true,
-        ..Joiner::new(backwards, most_bytes)
+        ..Joiner::new(true, backwards, most_bytes)
     };
     for Kept { line, bytes } in edges.leading {
         let glance = glance(&bytes, &mut |_, _| ());
@@ -459,7 +461,7 @@ fn glance(bytes: &[u8], tell: &mut dyn FnMut(Class, &Layers<'_>)) -> Glance {
         tell(Class::Klog, &Layers::default());
         return plain(Class::Klog);
     }
-    if bytes.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/") {
+    if bytes.starts_with(AUDIT) {
         tell(Class::Audit, &Layers::default());
         return plain(Class::Audit);
     }

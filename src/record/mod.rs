@@ -11,14 +11,18 @@ use crate::time::Time;
 mod anchor;
 mod body;
 mod cloud_audit;
+mod cutter;
 mod docs;
 mod element;
+mod heading;
 mod join;
 pub mod klog;
 mod mend;
 mod peel;
+mod scan;
 mod source;
 mod stamp;
+mod tally;
 pub mod when;
 mod wrap;
 
@@ -69,13 +73,37 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
-/// Reads one source and hands each of its records to `visit`, in the order in which they are complete: records of several
-/// lines may come after others that began later.
+/// Who writes down what the records of a source say. The chunks of a source are read at the same time, each onto a page
+/// of its own.
+pub trait Scribe: Sync {
+    /// What is written of some records that follow each other.
+    type Page: Send;
+
+    /// An empty page.
+    fn page(&self) -> Self::Page;
+
+    /// Whether a line of plain klog or audit JSON could say anything of interest. One that could not is passed over.
+    fn matters(&self, line: &[u8]) -> bool;
+
+    /// Notes that a line of that moment was passed over; of lines of one chunk within ten seconds the first and the last.
+    fn passed(&self, page: &mut Self::Page, at: Time);
+
+    /// Writes down what a record says.
+    fn record(&self, page: &mut Self::Page, record: &Record<'_>);
+}
+
+/// Reads one source. Its pages are handed to `take` in order; on a page records stand in the order in which they were
+/// complete: those of several lines may come after others that began later.
 ///
 /// # Errors
 /// Only what reading `bytes` fails with: no content is an error.
-pub fn records(bytes: &mut dyn Read, context: &Context<'_>, visit: &mut dyn FnMut(&Record<'_>)) -> io::Result<Summary> {
-    source::read(bytes, context, visit)
+pub fn records<S: Scribe>(
+    bytes: &mut dyn Read,
+    context: &Context<'_>,
+    scribe: &S,
+    take: &mut dyn FnMut(S::Page),
+) -> io::Result<Summary> {
+    source::read(bytes, context, scribe, take)
 }
 
 /// One log line or object of a source, without wrappers.

@@ -53,22 +53,17 @@ impl Lives {
         };
         let mut heard: Vec<(Time, Time)> = Vec::new();
         for source in &reading.sources {
-            let ends = source.alive.last().map(|(_, to)| *to);
-            match &source.party {
-                Some(Party::Kubelet(name)) if ends.is_some() => {
-                    if let Some(node) = cast.node_named(name) {
-                        lives
-                            .kubelets
-                            .entry(node)
-                            .or_default()
-                            .extend(source.alive.iter().copied());
+            for (party, alive) in source.speakers() {
+                match party {
+                    Party::Kubelet(name) if !alive.is_empty() => {
+                        if let Some(node) = cast.node_named(name) {
+                            lives.kubelets.entry(node).or_default().extend(alive.iter().copied());
+                        }
                     }
+                    Party::Controller => heard.extend(alive.iter().copied()),
+                    Party::Attacher => lives.attacher_log = true,
+                    _ => {}
                 }
-                Some(Party::Controller) => {
-                    heard.extend(source.alive.iter().copied());
-                }
-                Some(Party::Attacher) => lives.attacher_log = true,
-                _ => {}
             }
             if source.format == "audit" {
                 lives.audit.extend(source.alive.iter().copied());

@@ -32,11 +32,13 @@ impl Cut {
         let since = self.since.unwrap_or(Time::MIN);
         reading.facts.retain_mut(|fact| self.keep(fact));
         for source in &mut reading.sources {
-            source.alive.retain_mut(|(from, to)| {
-                *from = (*from).max(since);
-                *to = (*to).min(until);
-                from <= to
-            });
+            for alive in source.spans_mut() {
+                alive.retain_mut(|(from, to)| {
+                    *from = (*from).max(since);
+                    *to = (*to).min(until);
+                    from <= to
+                });
+            }
         }
         let end = last_moment(reading).unwrap_or(until);
         for fact in &mut reading.facts {

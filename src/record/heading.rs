@@ -3,7 +3,7 @@
 //! In: lines of text, in order. Out: the [`Outer`] of the records that follow, where their own wrappers tell less. Event
 //! viewers name the machine above each message, and `kubectl cluster-info dump` the container above its log.
 
-use crate::record::Outer;
+use super::Outer;
 
 /// The heading that stands.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,20 @@ pub struct Heading {
 }
 
 impl Heading {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.host.is_none() && self.program.is_none() && self.pod.is_none()
+    }
+
+    /// Takes note of all lines of a chunk.
+    pub fn chunk(&mut self, chunk: &[u8]) {
+        let marks: [&[u8]; 3] = [b"==== ", b"Log Name:", b"Computer"];
+        if marks.iter().any(|mark| memchr::memmem::find(chunk, mark).is_some()) {
+            String::from_utf8_lossy(chunk).lines().for_each(|line| self.line(line));
+        }
+    }
+
     /// Takes note of a line.
     pub fn line(&mut self, text: &str) {
         let line = text.trim();

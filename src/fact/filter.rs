@@ -1,0 +1,83 @@
+//! Which lines can say anything: a look at the bytes before a line is parsed.
+//!
+//! In: a line. Out: whether any rule of this room could make a fact of it or find it puzzling. Most of what a bundle
+//! holds cannot: other controllers' lines, reads of the API, writes of other objects. The needles come from the message
+//! table itself, so that a new row is a new needle; a test reads recordings with and without.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
+
+use super::audit;
+use super::klog::{FILES, SIGNS};
+use super::party::CLOUD_FILES;
+use super::table::TABLE;
+
+/// Letters that each line which fits a row, or which is told without one, holds at least one of.
+static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let rows = TABLE.needles();
+    let signs = SIGNS.iter().chain(&FILES).chain(&CLOUD_FILES).copied();
+    let all = rows?.into_iter().chain(signs.map(str::to_owned));
+    AhoCorasick::new(all).ok()
+});
+
+/// Whether a line could say anything; `true` for lines of forms that this room does not look into.
+#[must_use]
+pub fn matters(line: &[u8]) -> bool {
+    if line.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/") {
+        return audit_matters(line);
+    }
+    NEEDLES.as_ref().is_none_or(|needles| needles.is_match(line))
+}
+
+/// Whether an audit event, its members in the order of the API server, can be a write that is part of the story.
+fn audit_matters(line: &[u8]) -> bool {
+    let told = |from: usize, key: &[u8]| {
+        let at = from + memmem::find(line.get(from..)?, key)? + key.len();
+        let value = line.get(at..)?;
+        let end = memchr::memchr2(b'"', b'\\', value)?;
+        // Behind an escape the value is not what stands here.
+        (value.get(end) == Some(&b'"')).then(|| (at + end, value.get(..end).unwrap_or_default()))
+    };
+    let Some((end, uri)) = told(0, b"\"requestURI\":\"") else {
+        return true;
+    };
+    let Some(verb) = line.get(end..).and_then(|rest| rest.strip_prefix(b"\",\"verb\":\"")) else {
+        return true;
+    };
+    let verb = verb.split(|byte| *byte == b'"').next().unwrap_or_default();
+    match (std::str::from_utf8(verb), std::str::from_utf8(uri)) {
+        (Ok(verb), Ok(uri)) => audit::could_matter(verb, uri),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_others_do_not_matter() {
+        for line in [
+            "I1125 02:15:03.000001      59 garbagecollector.go:12] nothing of ours",
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/nodes/n","verb":"get","user":{}}"#,
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/x/secrets/s","verb":"update","user":{}}"#,
+        ] {
+            assert!(!matters(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_of_ours_matter() {
+        for line in [
+            "I1125 02:15:03.000001      59 reconciler.go:12] attacherDetacher.AttachVolume started for volume",
+            "E1125 02:15:03.000001      59 csi_handler.go:12] anything",
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/nodes/n/status?x=y","verb":"patch","user":{}}"#,
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/storage.k8s.io/v1/volumeattachments","verb":"create","user":{}}"#,
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","requestURI":"/x"}"#,
+        ] {
+            assert!(matters(line.as_bytes()), "{line}");
+        }
+    }
+}
