@@ -34,7 +34,7 @@ pub struct Limits {
     pub held_bytes: u64,
     /// Bytes of one line; the rest of a longer line is dropped.
     pub line_bytes: usize,
-    /// Nesting of a JSON or YAML document.
+    /// Nesting of JSON; that of YAML is limited by its parser.
     pub json_depth: usize,
     /// Counts what is read from files, for whoever shows how far it has come.
     pub meter: Meter,

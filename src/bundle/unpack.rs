@@ -32,11 +32,16 @@ struct Guarded<R> {
     out: u64,
     most: u64,
     ratio: u64,
+    /// The ratio was passed: nothing more is read.
+    stopped: bool,
     fault: Rc<Cell<Option<String>>>,
 }
 
 impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.stopped {
+            return Ok(0);
+        }
         let room = usize::try_from(self.most - self.out)
             .unwrap_or(usize::MAX)
             .min(into.len());
@@ -69,7 +74,7 @@ impl<R: Read> Read for Guarded<R> {
                 "it unpacks to more than {} times its size; reading stopped",
                 self.ratio
             )));
-            self.most = self.out;
+            self.stopped = true;
         }
         Ok(got)
     }
@@ -182,6 +187,7 @@ impl Walker<'_, '_> {
             out: 0,
             most,
             ratio,
+            stopped: false,
             fault: Rc::clone(fault),
         }
     }

@@ -20,7 +20,7 @@ pub struct Inputs {
     input: Input,
     /// Show the lines that look relevant and were not understood
     #[arg(long)]
-    puzzling: bool,
+    show_not_understood: bool,
     /// Form of the output
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: Format,
@@ -103,8 +103,8 @@ impl Inputs {
             for note in source.assumed.iter().chain(&source.notes) {
                 writeln!(out, "    note: {}", clean(note))?;
             }
-            if self.puzzling {
-                puzzling(source, out)?;
+            if self.show_not_understood {
+                not_understood(source, out)?;
             }
         }
         let facts = count(reading.facts.len() as u64, "fact");
@@ -112,7 +112,7 @@ impl Inputs {
     }
 }
 
-fn puzzling(source: &Source, out: &mut dyn Write) -> io::Result<()> {
+fn not_understood(source: &Source, out: &mut dyn Write) -> io::Result<()> {
     for (line, text) in &source.puzzling {
         writeln!(out, "    {} {}", pad(&format!("{line}:"), 8), cut(&clean(text), 200))?;
     }

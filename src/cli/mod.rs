@@ -21,6 +21,7 @@ mod facts;
 mod generate;
 mod graph;
 mod inputs;
+mod limits;
 mod model;
 mod output;
 mod reading;

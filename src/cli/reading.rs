@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::error::CliError;
+use super::limits::LimitFlags;
 use super::output::Output;
 use crate::fact::{self, ReadOptions, Reading};
 use crate::graph::cast::{Cast, Node, Volume};
@@ -29,6 +30,8 @@ pub struct Input {
     /// Zone of klog lines, which name none: UTC, +02:00 or Europe/Berlin
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<Zone>,
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 impl Input {
@@ -37,6 +40,7 @@ impl Input {
         ReadOptions {
             year: self.year,
             zone: self.timezone.clone(),
+            limits: self.limits.limits(),
             ..ReadOptions::default()
         }
     }

@@ -292,7 +292,7 @@ impl Advice {
             self.gap(
                 format!("{unread} lines look relevant and were not understood"),
                 "what they say was not used",
-                "adtrace inputs --puzzling shows them",
+                "adtrace inputs --show-not-understood shows them",
             );
         }
         for source in case.reading.sources.iter().filter(|source| source.assumed.is_some()) {

@@ -1,6 +1,6 @@
 //! Facts as JSON, one a line: what `adtrace facts` prints.
 //!
-//! In: a reading. Out: lines for jq, DuckDB and the like (the contract of the report, part Facts).
+//! In: a reading. Out: lines for `jq`, `DuckDB` and the like (the contract of the report, part Facts).
 
 use std::io::{self, Write};
 

@@ -135,6 +135,7 @@ pub fn read<'t>(part: Part<'t>, line: u32, json_depth: usize, visit: &mut Visit<
         visit,
     };
     match part {
+        Part::Json(raw) if mend::depth(raw) > json_depth => {}
         Part::Json(raw) => reader.json(raw, None, &mut Counter::new(raw, line)),
         Part::Cut(raw) => match mend::mend(raw, json_depth) {
             Some(whole) => reader.json(&whole, None, &mut Counter::new(&whole, line)),
