@@ -139,7 +139,7 @@ fn holds_out(run: &Run, finding: &Finding) -> bool {
         Some(Broken::BackEndForgotten) => {
             about.any(|step| matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError))
         }
-        Some(Broken::NotDesired) => true,
+        Some(Broken::NotDesired | Broken::DetachNotAsked) => true,
         None => false,
     };
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said

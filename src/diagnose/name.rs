@@ -27,7 +27,12 @@ pub fn of(run: &Run, profile: Profile, cell: Cell, rule: Broken, story: &Story) 
         (Broken::AttachmentForgotten, Some(Deed::SyncLost)) => "sync-api-error-drops-healthy-volume",
         (Broken::AttachmentForgotten, _) => "va-left-after-reported-detach-success",
         (Broken::BackEndForgotten, Some(Deed::VaStripped | Deed::VaDeletedByHand)) => "va-stripped-or-deleted-by-hand",
+        (Broken::BackEndForgotten, _) if attached_in_vain(run, cell, story.operation) => {
+            "va-hard-deleted-while-finalizer-was-added"
+        }
         (Broken::BackEndForgotten, _) => "va-without-finalizer-detach-without-driver-call",
+        (Broken::DetachNotAsked, _) if lacks_volume(run, cell) => "va-detach-blocked-by-missing-pv",
+        (Broken::DetachNotAsked, _) => "detach-needs-node-id-of-lost-node",
         (Broken::NotDesired, _) => "node-not-annotated-as-managed",
         (Broken::ReportLost, _) => UNKNOWN,
     }
@@ -69,6 +74,22 @@ fn failed_before(run: &Run, cell: Cell, operation: StepId) -> bool {
     before
         .filter(|step| step.volume == Some(cell.0) && step.node == Some(cell.1))
         .any(|step| step.deed == Deed::DetachFailed)
+}
+
+/// Whether the driver attached after the `VolumeAttachment` had gone.
+fn attached_in_vain(run: &Run, cell: Cell, gone: StepId) -> bool {
+    let later = run.steps.iter().skip(gone as usize);
+    let mut here = later.filter(|step| step.volume == Some(cell.0) && step.node == Some(cell.1));
+    here.any(|step| step.deed == Deed::AttachedInVain)
+}
+
+/// Whether the attacher lacks the persistent volume, by its last word about the pair.
+fn lacks_volume(run: &Run, cell: Cell) -> bool {
+    let failed = |deed| matches!(deed, Deed::VaDetachError | Deed::AttacherFails);
+    let mut words = run.steps.iter().rev();
+    let last = words.find(|step| failed(step.deed) && step.volume == Some(cell.0) && step.node == Some(cell.1));
+    last.and_then(|step| step.error.as_deref())
+        .is_some_and(|text| text.contains("persistentvolume "))
 }
 
 fn spec_unknown(run: &Run, cell: Cell) -> bool {

@@ -5,6 +5,7 @@
 //! faults of the API are over, nothing new comes from outside.
 
 use crate::graph::cast::{Node, Volume};
+use crate::model::world::driver::Answer;
 use crate::model::world::{CellState, Held, Va, World};
 use crate::time::{Span, Time};
 
@@ -25,6 +26,8 @@ pub enum Broken {
     AttachmentGone,
     /// A `VolumeAttachment` that nobody wants and the controller does not know (R4).
     AttachmentForgotten,
+    /// Its `VolumeAttachment` is going, and the attacher lacks the object without which it can't ask for the detach.
+    DetachNotAsked,
     /// The back-end holds it where no `VolumeAttachment` says so, and that keeps it from where it is wanted.
     BackEndForgotten,
 }
@@ -76,7 +79,9 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
         .filter_map(|pair| {
             let state = world.cell(pair);
             let due = world.is_due(pair.1);
-            let rule = if state.wished {
+            let rule = if detach_not_asked(world, pair, state) {
+                Some(Broken::DetachNotAsked)
+            } else if state.wished {
                 broken_wish(state, due)
             } else {
                 broken_rest(world, pair, state, waits)
@@ -87,6 +92,17 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// Whether the attacher can never ask for the detach: a persistent volume does not come back, a node does when it
+/// registers anew.
+fn detach_not_asked(world: &World, pair: (Volume, Node), state: CellState) -> bool {
+    let lacks = match world.driver.unpublish.get(&pair) {
+        Some(Answer::NoVolume) => true,
+        Some(Answer::NoNodeId) => !world.board.nodes.contains_key(&pair.1),
+        _ => false,
+    };
+    lacks && state.attachment == Va::Detaching && world.attacher.up
 }
 
 /// What keeps a wanted pair from being met, if it is a broken rule.

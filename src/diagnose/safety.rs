@@ -35,9 +35,8 @@ pub fn breaches(run: &Run, lives: &Lives, exclusive: &dyn Fn(Volume) -> bool) ->
         let cell = (volume, node);
         let breach = match step.deed {
             Deed::DetachStarted | Deed::DetachForced | Deed::VaDeletedByHand => under_mount(run, lives, cell, id, step),
-            Deed::VaStripped if run.state_at(cell, id).is_some_and(|state| state.mounted) => {
-                under_mount(run, lives, cell, id, step)
-            }
+            Deed::VaStripped if vanishes_under_mount(run, cell, id) => under_mount(run, lives, cell, id, step),
+            Deed::Mounted => mounted_again(run, cell, id, step),
             Deed::VaCreated if exclusive(volume) => second_node(run, cell, id),
             Deed::VaAttached if exclusive(volume) => both_attached(run, cell, id),
             Deed::VaStripped if exclusive(volume) => stripped_while_elsewhere(run, cell, id),
@@ -63,6 +62,13 @@ pub fn breaches(run: &Run, lives: &Lives, exclusive: &dyn Fn(Volume) -> bool) ->
     found
 }
 
+/// A `VolumeAttachment` on its way out loses its finalizer while the volume is mounted: the controller will take that for
+/// a detach. One that nobody has deleted yet stays, and nothing happens.
+fn vanishes_under_mount(run: &Run, cell: Cell, id: StepId) -> bool {
+    let state = id.checked_sub(1).and_then(|before| run.state_at(cell, before));
+    state.is_some_and(|state| state.mounted && state.attachment == Va::Detaching)
+}
+
 /// A detach while the kubelet of a living node still has the volume mounted or staged.
 fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) -> Option<Breach> {
     let state = run.state_at(cell, id)?;
@@ -82,7 +88,19 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
         (_, Some(edit)) => (edit, Some(id), "in-use-list-overwritten-by-third-party"),
         (Deed::DetachForced, None) => (id, None, forced_on(run, cell, id)),
         _ => {
-            // The node said it is no longer in use; only its own later unmount proves that it still was.
+            // The node said it is no longer in use; that it forgot a mount, or its own later unmount, proves that it was.
+            let forgot = last(run, cell, id, |step| {
+                step.volume == Some(cell.0) && matches!(step.deed, Deed::MountForgotten | Deed::Mounted | Deed::Dropped)
+            });
+            let forgot = forgot.and_then(|id| run.steps.get(id as usize));
+            if forgot.is_some_and(|step| step.deed == Deed::MountForgotten) {
+                return Some(Breach {
+                    cell,
+                    operation: id,
+                    trigger: None,
+                    mechanism: "reconstruct-failure-frees-volume-in-use",
+                });
+            }
             let late = run.steps.iter().skip(id as usize + 1).find(|later| {
                 later.volume == Some(cell.0)
                     && later.node == Some(cell.1)
@@ -102,6 +120,28 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
         operation,
         trigger,
         mechanism,
+    })
+}
+
+/// A kubelet that had just started unmounted a volume of a pod, and mounts it for the same pod again: it ran meanwhile.
+fn mounted_again(run: &Run, cell: Cell, id: StepId, step: &Step) -> Option<Breach> {
+    let unmount = last(run, cell, id, |before| {
+        before.pod == step.pod && matches!(before.deed, Deed::Unmounted | Deed::Mounted | Deed::PodDeleting)
+    });
+    let unmount = unmount.filter(|id| {
+        run.steps
+            .get(*id as usize)
+            .is_some_and(|step| step.deed == Deed::Unmounted)
+    })?;
+    let started = last(run, cell, unmount, |before| {
+        before.node == Some(cell.1) && before.deed == Deed::KubeletStarted
+    })?;
+    let soon = run.at(unmount) - run.at(started) <= Span::secs(120);
+    (soon && step.pod.is_some()).then_some(Breach {
+        cell,
+        operation: unmount,
+        trigger: None,
+        mechanism: "kubelet-restart-unmounts-running-pod",
     })
 }
 

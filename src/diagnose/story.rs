@@ -79,11 +79,29 @@ fn operation(run: &Run, cell: Cell, rule: Broken, dead: StepId) -> Option<StepId
         ],
         Broken::AttachmentForgotten => &[Deed::ControllerStarted, Deed::SyncLost, Deed::DetachDone],
         Broken::BackEndForgotten => &[Deed::VaStripped, Deed::VaDeletedByHand, Deed::VaGone],
+        Broken::DetachNotAsked => &[
+            Deed::VolumeDeleted,
+            Deed::NodeDeleted,
+            Deed::VaDeleting,
+            Deed::VaDeletedByHand,
+        ],
         Broken::NotDesired => &[Deed::NodeUnmanaged, Deed::ControllerStarted],
     };
+    if let (Broken::BackEndForgotten, Some(by_hand)) = (rule, taken_by_hand(run, cell, dead)) {
+        return Some(by_hand);
+    }
     run.back_from(dead)
         .find(|(_, step)| step.concerns(cell) && authors.contains(&step.deed))
         .map(|(id, _)| id)
+}
+
+/// The stranger's act on the last `VolumeAttachment` of a pair that made it vanish without a detach, at once or later.
+fn taken_by_hand(run: &Run, cell: Cell, dead: StepId) -> Option<StepId> {
+    let life = run
+        .back_on(cell, dead)
+        .take_while(|(_, step)| step.deed != Deed::VaCreated || step.volume != Some(cell.0));
+    let mut acts = life.filter(|(_, step)| matches!(step.deed, Deed::VaStripped | Deed::VaDeletedByHand));
+    acts.next().map(|(id, _)| id)
 }
 
 /// The step that turned the disagreement into harm.
@@ -146,7 +164,17 @@ fn symptom(run: &Run, cell: Cell, operation: StepId, harmed: StepId) -> Option<S
     let refused = |step: &Step| {
         step.volume == Some(cell.0) && matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError | Deed::MultiAttach)
     };
-    on_from(run, from).find(|(_, step)| refused(step)).map(|(id, _)| id)
+    let stuck = |step: &Step| {
+        step.concerns(cell)
+            && matches!(
+                step.deed,
+                Deed::VaDetachError | Deed::AttacherFails | Deed::DetachFailed
+            )
+    };
+    let found = on_from(run, from).find(|(_, step)| refused(step));
+    found
+        .or_else(|| on_from(run, from).find(|(_, step)| stuck(step)))
+        .map(|(id, _)| id)
 }
 
 /// The last arrival of a pod that wants the volume here, up to a step; that step where there is none.

@@ -131,10 +131,13 @@ fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
     for (_, step) in run.back_on(cell, moment.step) {
         match step.deed {
             Deed::VaAttachError | Deed::AttacherFails | Deed::AttachFailed if step.error.is_some() => {
-                return of_error(
-                    step.error.as_deref().unwrap_or(""),
-                    other_holder(run, cell, moment.step).is_some(),
-                );
+                let holder = other_holder(run, cell, moment.step);
+                return match of_error(step.error.as_deref().unwrap_or(""), holder.is_some()) {
+                    WaitKind::DetachInProgress => holder.map_or(WaitKind::DetachInProgress, |(other, state)| {
+                        held_elsewhere(run, other, state, moment.step)
+                    }),
+                    kind => kind,
+                };
             }
             Deed::AttacherActs => attended = true,
             Deed::VaCreated => {
@@ -149,6 +152,15 @@ fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
         }
     }
     WaitKind::AttachInProgress
+}
+
+/// What an attach waits for that another node's attachment keeps from working.
+fn held_elsewhere(run: &Run, other: Cell, state: CellState, step: StepId) -> WaitKind {
+    if state.attachment == Va::Detaching {
+        on_detach(run, other, step)
+    } else {
+        WaitKind::DetachInProgress
+    }
 }
 
 /// What an attach error says about who must act.
@@ -176,8 +188,9 @@ fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
 fn on_detach(run: &Run, cell: Cell, step: StepId) -> WaitKind {
     for (_, step) in run.back_on(cell, step) {
         match step.deed {
+            // The controller asks again after each refusal: the refusal stands until the attachment is another one.
             Deed::VaDetachError => return WaitKind::DriverRefuses,
-            Deed::VaDeleting | Deed::VaDeletedByHand => return WaitKind::DetachInProgress,
+            Deed::VaCreated | Deed::VaAttached | Deed::VaGone => return WaitKind::DetachInProgress,
             _ => {}
         }
     }
@@ -200,7 +213,8 @@ fn on_other_node(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Opt
     }
     let kind = match state.attachment {
         Va::Detaching => on_detach(run, other, moment.step),
-        _ if state.in_use == Some(true) && node_lost(run, other.1, moment.step) => timer(script, run, other, moment),
+        // Of a Node that is deleted the controller keeps what it last had in use (kubernetes#136029).
+        _ if state.in_use != Some(false) && node_lost(run, other.1, moment.step) => timer(script, run, other, moment),
         _ if state.in_use == Some(true) => WaitKind::UnmountPending,
         _ => WaitKind::MultiAttach,
     };

@@ -37,6 +37,7 @@ impl Replay<'_> {
                 None
             }
             Kind::KubeletUnmounted => Some(Deed::Unmounted),
+            Kind::KubeletOrphanCleanup => Some(Deed::MountForgotten),
             Kind::KubeletVolumeDropped => self.stage(cell, Stage::Absent, Deed::Dropped),
             Kind::KubeletDeviceUnmounted => {
                 self.world.stage(cell, Stage::Verified);
@@ -48,8 +49,8 @@ impl Replay<'_> {
             let step = self.step(deed, Party::Kubelet(fact_node(fact)), (Some(volume), Some(node)), &[id]);
             step.pod = pod;
             step.error.clone_from(&fact.error);
-            self.containers(id, fact, deed, pod);
         }
+        self.containers(id, fact, deed, pod);
         self.dirty.push(cell);
     }
 
@@ -74,21 +75,20 @@ impl Replay<'_> {
         }
     }
 
-    /// Containers run once the volumes are mounted, and have ended when they are unmounted: told by no object where pod
+    /// Containers run once the volumes are mounted, and have ended when an unmount begins: told by no object where pod
     /// status writes are not audited.
-    fn containers(&mut self, id: FactId, fact: &Fact, deed: Deed, pod: Option<Pod>) {
-        let Some(object) = pod.and_then(|pod| self.world.board.pods.get_mut(&pod)) else {
+    fn containers(&mut self, id: FactId, fact: &Fact, deed: Option<Deed>, pod: Option<Pod>) {
+        let Some((pod, object)) = pod.and_then(|pod| Some((pod, self.world.board.pods.get_mut(&pod)?))) else {
             return;
         };
+        let tries = fact.kind == Kind::KubeletUnmountStarted || deed == Some(Deed::UnmountFailed);
         match deed {
-            Deed::Mounted => object.running = true,
-            Deed::Unmounted => object.running = false,
+            Some(Deed::Mounted) => object.running = true,
+            Some(Deed::Unmounted) => object.running = false,
+            _ if tries && object.deleting.is_some() => object.running = false,
             _ => return,
         }
-        if let (Some(pod), true) = (
-            pod,
-            deed == Deed::Unmounted && object.deleting.is_some() && !object.terminated,
-        ) {
+        if !object.running && object.deleting.is_some() && !object.terminated {
             object.terminated = true;
             self.pod_steps(Deed::PodEnded, id, fact, pod);
             self.world.deliver_pod(pod);
@@ -231,9 +231,22 @@ impl Replay<'_> {
                 if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) =>
             {
                 self.world.attacher.failed(cell, fact.at);
+                if self
+                    .world
+                    .board
+                    .attachments
+                    .get(&cell)
+                    .is_some_and(|object| object.deleting)
+                {
+                    self.unpublish_failed(cell, fact.error.as_deref());
+                }
                 self.step(Deed::AttacherFails, Party::Attacher, on, &[id])
                     .error
                     .clone_from(&fact.error);
+            }
+            Kind::EaAttached if !self.world.board.attachments.contains_key(&cell) && self.sees_both() => {
+                self.world.driver.attached.insert(cell);
+                self.step(Deed::AttachedInVain, Party::Attacher, on, &[id]);
             }
             Kind::EaFullyAttached | Kind::EaAttached => {
                 self.confirm(Deed::VaAttached, on, id);

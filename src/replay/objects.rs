@@ -26,6 +26,11 @@ impl Replay<'_> {
                 self.pod_write(id, fact);
             }
             Kind::PodDeleted if accepted(call) => self.pod_deleted(id, fact),
+            Kind::PvDeleted if accepted(call) => {
+                if let Some(volume) = self.script.cast.volume(fact) {
+                    self.step(Deed::VolumeDeleted, fact.party.clone(), (Some(volume), None), &[id]);
+                }
+            }
             _ => {}
         }
     }
@@ -222,12 +227,9 @@ impl Replay<'_> {
     }
 
     fn va_delete(&mut self, id: FactId, fact: &Fact, pair: (Volume, Node), cell: (Option<Volume>, Option<Node>)) {
-        let held = self
-            .world
-            .board
-            .attachments
-            .get(&pair)
-            .is_some_and(|object| object.finalizer || object.attached);
+        let object = self.world.board.attachments.get(&pair);
+        let told = matches!(&fact.detail, Detail::Attachment(detail) if detail.finalizer == Some(false));
+        let held = !told && object.is_some_and(|object| object.finalizer || object.attached);
         let deed = match (&fact.party, held) {
             (Party::Controller, true) => Deed::VaDeleting,
             (Party::Controller, false) => Deed::VaGone,
@@ -269,7 +271,7 @@ impl Replay<'_> {
             self.world.attacher.forget(pair);
             self.step(Deed::VaAttached, fact.party.clone(), cell, &[id]);
         } else if after.deleting && detail.detach_error.is_some() {
-            self.world.driver.unpublish.insert(pair, Answer::Refused);
+            self.unpublish_failed(pair, detail.detach_error.as_deref());
             self.world.attacher.failed(pair, fact.at);
             self.step(Deed::VaDetachError, fact.party.clone(), cell, &[id])
                 .error
@@ -281,6 +283,21 @@ impl Replay<'_> {
                 .error
                 .clone_from(&detail.attach_error);
         }
+    }
+
+    /// What a failed detach tells: of the driver's habits, or that it was not even asked.
+    pub(super) fn unpublish_failed(&mut self, pair: (Volume, Node), error: Option<&str>) {
+        let text = error.unwrap_or_default();
+        let answer = if !text.contains("not found") || text.contains("rpc error") {
+            Answer::Refused
+        } else if text.contains("persistentvolume ") {
+            Answer::NoVolume
+        } else if text.contains("csinode") {
+            Answer::NoNodeId
+        } else {
+            Answer::Refused
+        };
+        self.world.driver.unpublish.insert(pair, answer);
     }
 
     /// What a failed publish call tells of the driver's habits.

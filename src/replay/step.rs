@@ -79,6 +79,8 @@ deeds! {
     NodeCreated => "node_created", "the Node object of {n} is created, its status is empty";
     /// A Node object went.
     NodeDeleted => "node_deleted", "the Node object of {n} is deleted";
+    /// Somebody asked for a persistent volume to be deleted.
+    VolumeDeleted => "pv_deleted", "the PersistentVolume of {v} is deleted";
     /// A node's Ready condition went.
     NodeNotReady => "node_not_ready", "{n} is no longer Ready";
     /// A node is ready again.
@@ -135,6 +137,8 @@ deeds! {
     VaCreated => "va_created", "the VolumeAttachment of {v} for {n} is created";
     /// A `VolumeAttachment` says attached.
     VaAttached => "va_attached", "the VolumeAttachment of {v} for {n} says attached";
+    /// The driver attached for an object that was gone by then.
+    AttachedInVain => "attached_in_vain", "has attached {v} to {n}, for a VolumeAttachment that is gone by now";
     /// An attach error was written.
     VaAttachError => "va_attach_error", "writes an attach error to the VolumeAttachment of {v} for {n}";
     /// A detach error was written.
@@ -175,6 +179,8 @@ deeds! {
     UnmountFailed => "unmount_failed", "cannot unmount {v}";
     /// The volume is unmounted for a pod.
     Unmounted => "unmounted", "unmounts {v}";
+    /// The kubelet found a mount that it could not make sense of, and forgets it.
+    MountForgotten => "mount_forgotten", "finds a mount of {v} on its disk that it can't take over, and cleans it up";
     /// The volume left the kubelet's actual state.
     Dropped => "dropped", "has let go of {v}";
     /// The kubelet gave up waiting for this round.

@@ -21,6 +21,7 @@ pub fn assumptions(world: &World, pair: (Volume, Node), act: Act, says: Option<A
             }
             (_, Some(Answer::Refused | Answer::HeldElsewhere)) => "the driver refuses every call",
             (_, Some(Answer::Hangs)) => "the driver answers no call in time",
+            (_, Some(Answer::NoVolume | Answer::NoNodeId)) => "the attacher can't ask the driver",
             (_, None) => last_seen(world, pair),
         }
         .to_owned(),
@@ -169,6 +170,7 @@ fn keeps(world: &World, pair: (Volume, Node)) -> &'static str {
             }
             Broken::AttachmentGone => "the controller trusts an attachment whose VolumeAttachment is going or gone.",
             Broken::AttachmentForgotten => "a VolumeAttachment that the controller does not know is in the way.",
+            Broken::DetachNotAsked => "the attacher lacks an object without which it can't ask for the detach.",
             Broken::BackEndForgotten => "the back-end holds the volume where no VolumeAttachment says so.",
         };
     }

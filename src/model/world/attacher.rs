@@ -63,6 +63,12 @@ impl Attacher {
         self.expect_retry(pair, before.saturating_add(1), at + backoff(before));
     }
 
+    /// How often the attachment failed in a row.
+    #[must_use]
+    pub fn failures(&self, pair: Pair) -> u32 {
+        self.items.get(&pair).map_or(0, |item| item.failures)
+    }
+
     /// Forgets every other volume.
     pub fn keep_only(&mut self, volume: VolumeId) {
         self.items.retain(|pair, _| pair.0 == volume);

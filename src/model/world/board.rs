@@ -26,6 +26,31 @@ pub struct Board {
     pub attachments: BTreeMap<Pair, Attachment>,
     /// Pods that are bound to a node and exist.
     pub pods: BTreeMap<PodId, PodObject>,
+    /// What the API server does otherwise than asked; nothing in a world that is left alone.
+    pub trouble: Trouble,
+}
+
+/// Requests that will fail, each so many times more, and watches that stand still. A simulation sets them; the replay
+/// takes failures from its facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Patches of a node's status by the controller.
+    pub patches: BTreeMap<NodeId, u32>,
+    /// Deletions of a `VolumeAttachment` by the controller.
+    pub deletions: BTreeMap<Pair, u32>,
+    /// Reads of a `VolumeAttachment` by the minutely check.
+    pub reads: BTreeMap<Pair, u32>,
+    /// Nodes that the controller's informer still has as they were.
+    pub stale: BTreeMap<NodeId, NodeObject>,
+}
+
+/// Takes one from a counter; whether there was one.
+pub fn strike<K: Ord>(counters: &mut BTreeMap<K, u32>, key: &K) -> bool {
+    let Some(left) = counters.get_mut(key).filter(|left| **left > 0) else {
+        return false;
+    };
+    *left -= 1;
+    true
 }
 
 /// A Node object, as far as attach and detach look at it.

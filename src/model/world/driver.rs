@@ -19,6 +19,10 @@ pub enum Answer {
     HeldElsewhere,
     /// No answer within the caller's patience.
     Hangs,
+    /// It is never asked: the attacher no longer finds the persistent volume, without which there is no request.
+    NoVolume,
+    /// It is never asked: the attacher no longer finds the node's ID.
+    NoNodeId,
 }
 
 /// The driver's habits and the back-end's state.
@@ -32,6 +36,8 @@ pub struct Driver {
     pub attached: BTreeSet<Pair>,
     /// The node part of the driver refuses to unstage or unpublish there.
     pub node_refuses: BTreeSet<Pair>,
+    /// The node part of the driver refuses to stage or publish there.
+    pub mount_refuses: BTreeSet<Pair>,
     /// Whether it was seen to attach an exclusive volume to a second node.
     pub lets_two: bool,
 }

@@ -219,6 +219,9 @@ impl World {
 
     /// The controller hears of a Node object (added, or changed).
     pub fn deliver_node(&mut self, node: NodeId, new: bool) {
+        if self.board.trouble.stale.contains_key(&node) {
+            return;
+        }
         if let (Some(process), Some(object)) = (self.process.as_mut(), self.board.nodes.get(&node)) {
             process.node_event(node, object, new);
         }

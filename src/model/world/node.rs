@@ -213,7 +213,7 @@ impl Machine {
             };
             let wanted = Self::wants(board, pair);
             if wanted && held.not_before <= now {
-                self.come_closer(profile, board, pair, &mut held, now);
+                self.come_closer(profile, (board, driver), pair, &mut held, now);
             // A kubelet that is cut off does not hear that its pods are gone.
             } else if self.reachable
                 && !Self::uses(board, pair)
@@ -235,7 +235,14 @@ impl Machine {
     }
 
     /// One step from absent to mounted, as far as the states allow.
-    fn come_closer(&self, profile: &Profile, board: &Board, pair: Pair, held: &mut Held, now: Time) {
+    fn come_closer(
+        &self,
+        profile: &Profile,
+        (board, driver): (&Board, &Driver),
+        pair: Pair,
+        held: &mut Held,
+        now: Time,
+    ) {
         match held.stage {
             Stage::Absent => {
                 let quiet = profile.has(Behaviour::KubeletNoBackoffUntilInUse);
@@ -250,11 +257,9 @@ impl Machine {
                 }
             }
             Stage::Verified => {
-                if board
-                    .attachments
-                    .get(&pair)
-                    .is_some_and(|object| object.attached && !object.deleting)
-                {
+                let object = board.attachments.get(&pair);
+                let attached = object.is_some_and(|object| object.attached && !object.deleting);
+                if attached && !driver.mount_refuses.contains(&pair) {
                     *held = Held {
                         stage: Stage::Mounted,
                         not_before: now,

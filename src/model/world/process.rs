@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attacher::Attacher;
-use super::board::{Attachment, Board, NodeObject, Pair, PodObject, at};
+use super::board::{Attachment, Board, NodeObject, Pair, PodObject, at, strike};
 use crate::model::asw::{Attached, Attachment as Belief, Reported};
 use crate::model::controller::{Config, Controller, NodeView, PodView};
 use crate::model::operations::{AttachOutcome, LiveNode, key_of};
@@ -41,6 +41,8 @@ pub struct Process {
     next_pass: Time,
     next_populate: Time,
     failed: BTreeMap<Pair, Time>,
+    /// What it decided in its last round, where somebody listens.
+    notes: Option<Vec<Note>>,
 }
 
 /// An attach or detach under way.
@@ -66,6 +68,7 @@ impl Process {
             next_pass: now + PASS,
             next_populate: now,
             failed: BTreeMap::new(),
+            notes: None,
         };
         let nodes: Vec<NodeView> = board.nodes.iter().map(|(node, object)| view(*node, object)).collect();
         let attachments: Vec<Cell> = board.attachments.keys().copied().map(at).collect();
@@ -84,6 +87,22 @@ impl Process {
             process.pods.insert(*pod, (object.node, object.volumes.clone()));
         }
         process
+    }
+
+    /// From now on it keeps what it decides, of each round anew.
+    pub fn listen(&mut self) {
+        self.notes = Some(Vec::new());
+    }
+
+    /// What it decided in its last round, if anybody listens.
+    pub fn notes(&self) -> &[Note] {
+        self.notes.as_deref().unwrap_or_default()
+    }
+
+    fn hear(&mut self, notes: Vec<Note>) {
+        if let Some(heard) = self.notes.as_mut() {
+            heard.extend(notes);
+        }
     }
 
     /// The controller was at work before anybody watched: it knows the specs of all its volumes.
@@ -235,6 +254,8 @@ impl Process {
         };
         let mut outside = Still::of(&self.exclusive, board);
         self.controller.attach_ended(at(pair), outcome, now, &mut outside);
+        let notes = outside.notes;
+        self.hear(notes);
         self.ended(pair, ok, now);
     }
 
@@ -242,6 +263,8 @@ impl Process {
     pub fn detach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
         let mut outside = Still::of(&self.exclusive, board);
         self.controller.detach_ended(at(pair), ok, now, &mut outside);
+        let notes = outside.notes;
+        self.hear(notes);
         self.ended(pair, ok, now);
     }
 
@@ -306,6 +329,9 @@ impl Process {
 
     /// Everything that is due: looks of operations, the pass, the check.
     pub fn act(&mut self, board: &mut Board, attacher: &mut Attacher, now: Time) {
+        if let Some(heard) = self.notes.as_mut() {
+            heard.clear();
+        }
         self.look(board, attacher, now);
         if self.next_pass > now {
             return;
@@ -314,6 +340,7 @@ impl Process {
         let mut outside = Live {
             exclusive: &self.exclusive,
             board,
+            notes: self.notes.as_mut(),
         };
         self.controller.pass(now, &mut outside);
         if self.controller.check_due(now) {
@@ -345,13 +372,14 @@ impl Process {
             .map(|run| (run.node(), run.checks().to_vec()))
             .collect();
         for (node, volumes) in checks {
-            let attached = |volume: &VolumeId| {
-                board
-                    .attachments
-                    .get(&(*volume, node))
-                    .is_some_and(|object| object.attached)
-            };
-            let lost: Vec<VolumeId> = volumes.into_iter().filter(|volume| !attached(volume)).collect();
+            let lost: Vec<VolumeId> = volumes
+                .into_iter()
+                .filter(|volume| {
+                    let pair = (*volume, node);
+                    let attached = board.attachments.get(&pair).is_some_and(|object| object.attached);
+                    strike(&mut board.trouble.reads, &pair) || !attached
+                })
+                .collect();
             self.controller.check_ended(
                 node,
                 &lost,
@@ -359,6 +387,7 @@ impl Process {
                 &mut Live {
                     exclusive: &self.exclusive,
                     board,
+                    notes: self.notes.as_mut(),
                 },
             );
         }
@@ -447,12 +476,16 @@ impl Process {
                 &mut Live {
                     exclusive: &self.exclusive,
                     board,
+                    notes: self.notes.as_mut(),
                 },
             );
             if !safe {
                 self.ended(pair, false, now);
                 return None;
             }
+        }
+        if strike(&mut board.trouble.deletions, &pair) {
+            return Some(false);
         }
         let Some(object) = board.attachments.get_mut(&pair) else {
             return Some(true);
@@ -550,6 +583,7 @@ impl Outside for Still<'_> {
 struct Live<'a> {
     exclusive: &'a [bool],
     board: &'a mut Board,
+    notes: Option<&'a mut Vec<Note>>,
 }
 
 impl Outside for Live<'_> {
@@ -566,11 +600,20 @@ impl Outside for Live<'_> {
     }
 
     fn patch(&mut self, node: NodeId, patch: &Patch) -> Result<(), PatchError> {
+        if strike(&mut self.board.trouble.patches, &node) {
+            return Err(PatchError::Failed);
+        }
         let object = self.board.nodes.get_mut(&node).ok_or(PatchError::NotFound)?;
         if let Patch::List(list) = patch {
             object.attached = list.iter().map(|(volume, _): &Reported| *volume).collect();
         }
         Ok(())
+    }
+
+    fn note(&mut self, note: Note) {
+        if let Some(notes) = self.notes.as_mut() {
+            notes.push(note);
+        }
     }
 }
 
@@ -582,7 +625,8 @@ fn health(board: &Board, node: NodeId) -> Option<Health> {
 }
 
 fn lookup(board: &Board, node: NodeId) -> Lookup {
-    board.nodes.get(&node).map_or(Lookup::NotFound, |object| {
+    let cached = board.trouble.stale.get(&node).or_else(|| board.nodes.get(&node));
+    cached.map_or(Lookup::NotFound, |object| {
         Lookup::Found(object.attached.iter().map(|volume| (*volume, PathId::NONE)).collect())
     })
 }
