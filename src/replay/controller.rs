@@ -141,7 +141,9 @@ impl Replay<'_> {
         }
         if self.world.held(pair).is_none() {
             self.world.assume_held(pair, true);
-            self.hole(id, cell.0);
+            if !self.is_race(cell) {
+                self.hole(id, cell.0);
+            }
         }
         if self.world.on_report(pair) {
             self.drop_report(cell, &[id], false);
@@ -218,6 +220,14 @@ impl Replay<'_> {
         if self.world.operation(cell.0) != Some((detach, cell.1)) {
             self.hole(id, cell.0);
         }
+    }
+
+    /// Whether a pass that began before a detach ended may start it again (kubernetes#93902).
+    fn is_race(&self, cell: Cell) -> bool {
+        let recent = self.world.now - Span::secs(1);
+        let steps = self.run.steps.iter().rev().take_while(|step| step.at >= recent);
+        let mut here = steps.filter(|step| step.volume == Some(cell.0) && step.node == Some(cell.1));
+        !self.script.profile.has(Behaviour::RecheckAswBeforeDetach) && here.any(|step| step.deed == Deed::DetachDone)
     }
 
     fn detach_done(&mut self, id: FactId, cell: Cell) {
@@ -314,6 +324,9 @@ impl Replay<'_> {
             return;
         };
         let Detail::Node(detail) = &fact.detail else { return };
+        if detail.patch.as_ref().is_some_and(|patch| patch.empty) && self.watch.sent_again.remove(&node) {
+            return;
+        }
         for deed in [
             Deed::ReportRemovalPublished,
             Deed::ReportPublished,
@@ -400,6 +413,19 @@ impl Replay<'_> {
 
     /// An empty patch: the list changed, and the cached node already looked as wanted.
     fn empty_patch(&mut self, id: FactId, node: Node) {
+        if self.world.is_due(node) && self.hidden(node).is_empty() {
+            // What failed is sent again, and the list is what it was before (kubernetes#111205).
+            self.world.patched(node);
+            let of_audit = self
+                .script
+                .facts
+                .get(id as usize)
+                .is_some_and(|fact| fact.call.is_some());
+            if of_audit {
+                self.watch.sent_again.insert(node);
+            }
+            return;
+        }
         let volumes = self.cells_on(node);
         let refused: Vec<Cell> = volumes.into_iter().filter(|cell| self.could_unreport(*cell)).collect();
         if refused.is_empty() {
@@ -429,14 +455,7 @@ impl Replay<'_> {
 
     /// The list differs from what the API server has, but the controller's cached copy hid it.
     fn stale_patch(&mut self, id: FactId, node: Node) {
-        let listed = self.world.report(node);
-        let reported = self
-            .world
-            .board
-            .nodes
-            .get(&node)
-            .map_or(BTreeSet::new(), |object| object.attached.clone());
-        let hidden: Vec<Volume> = listed.symmetric_difference(&reported).copied().collect();
+        let hidden = self.hidden(node);
         if !self.world.is_due(node) && hidden.is_empty() {
             self.unexplained(id, "an empty node patch though the model's report had not changed");
         }
@@ -449,6 +468,14 @@ impl Replay<'_> {
                 &[id],
             );
         }
+    }
+
+    /// What the list to report and the API server's list of a node have not in common.
+    fn hidden(&self, node: Node) -> Vec<Volume> {
+        let listed = self.world.report(node);
+        let object = self.world.board.nodes.get(&node);
+        let reported = object.map_or(BTreeSet::new(), |object| object.attached.clone());
+        listed.symmetric_difference(&reported).copied().collect()
     }
 
     /// The answer to a patch: the API server's list is as told.
@@ -534,7 +561,10 @@ impl Replay<'_> {
     pub(super) fn processes_until(&mut self, now: Time) {
         while let Some(life) = self.script.lives.controllers.get(self.watch.life).copied() {
             if self.watch.lives_now {
-                if life.to > now {
+                // Its last line is still its own, unless the next process has begun by then.
+                let next = self.script.lives.controllers.get(self.watch.life + 1);
+                let speaks = life.to == now && next.is_none_or(|next| next.from > now);
+                if life.to > now || speaks {
                     return;
                 }
                 self.watch.lives_now = false;

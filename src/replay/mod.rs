@@ -171,6 +171,8 @@ struct Watch {
     pod_now: BTreeMap<crate::fact::Name, Pod>,
     /// Since when a node's report has been due for a patch.
     due: BTreeMap<Node, Time>,
+    /// Nodes whose last patch was empty because a failed one was sent again; the log's line about it is still to come.
+    sent_again: std::collections::BTreeSet<Node>,
     /// The controller's process that comes next, or lives now.
     life: usize,
     /// Whether one lives now.
