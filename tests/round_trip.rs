@@ -13,7 +13,7 @@ use adtrace::{Options, analyze};
 use support::stage::Stage;
 
 /// Releases whose wording the printer writes.
-const RELEASES: [&str; 2] = ["1.20.2", "1.23.13"];
+const RELEASES: [&str; 4] = ["1.20.2", "1.23.13", "1.28.2", "1.36.2"];
 
 /// A small generator of numbers, so that a seed names a run for ever.
 struct Dice(u64);
@@ -36,7 +36,7 @@ impl Dice {
 /// is gone (that of a `StatefulSet`); one under a new name does not (that of a `Deployment`), and so competes for an exclusive volume.
 fn run(seed: u64) -> Stage {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
-    let release = RELEASES[dice.id(2) as usize];
+    let release = RELEASES[dice.id(4) as usize];
     let (nodes, volumes) = (1 + dice.id(3), 1 + dice.id(2));
     let node_names: Vec<String> = (1..=nodes).map(|node| format!("node-{node}")).collect();
     let volume_names: Vec<(String, bool)> = (0..volumes).map(|id| (format!("d{id}"), dice.below(4) > 0)).collect();

@@ -1,18 +1,44 @@
-//! Every scenario in `tests/scenarios`, from prose to verdict: played by the model, printed, read, replayed, judged.
+//! Every scenario in `tests/scenarios`, from prose to verdict: played by the model, printed in the wording of each
+//! release that it names, read, replayed, judged. `ADTRACE_SCENARIO=TEXT` plays those whose names have the text.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its own scenarios has failed")]
 
 #[path = "support/mod.rs"]
 #[allow(dead_code, reason = "each test uses a part of the support")]
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use adtrace::diagnose::catalogue;
 use adtrace::report::{Report, Verdict};
 use adtrace::{Options, analyze};
+use rayon::prelude::*;
 use support::scenario::Scenario;
+
+/// Where the scenarios are.
+fn room() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// All scenarios by name.
+fn scenarios() -> BTreeMap<String, Scenario> {
+    let paths = std::fs::read_dir(room()).unwrap().map(|entry| entry.unwrap().path());
+    let scenarios =
+        paths.filter(|path| path.extension().is_some_and(|ext| ext == "md") && !path.ends_with("README.md"));
+    scenarios
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let scenario = Scenario::read(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
+            (name, scenario)
+        })
+        .collect()
+}
 
 /// The report in the words of a scenario's verdict; waits only where the scenario asks for them.
 fn told(report: &Report, expected: &[String]) -> Vec<String> {
-    let short = |volume: &str| volume.rsplit("vol-").next().unwrap_or(volume).to_owned();
     let mut told: Vec<String> = report
         .divergences
         .iter()
@@ -28,6 +54,12 @@ fn told(report: &Report, expected: &[String]) -> Vec<String> {
     if report.verdict != Verdict::Diverged {
         told.push(word(&report.verdict));
     }
+    told.extend(waits(report).into_iter().filter(|wait| expected.contains(wait)));
+    told.sort();
+    told
+}
+
+fn waits(report: &Report) -> Vec<String> {
     let waits = report.waits.iter().map(|wait| {
         let (volume, node) = (wait.volume.as_deref(), wait.node.as_deref());
         format!(
@@ -37,9 +69,11 @@ fn told(report: &Report, expected: &[String]) -> Vec<String> {
             node.unwrap_or_default()
         )
     });
-    told.extend(waits.filter(|wait| expected.contains(wait)));
-    told.sort();
-    told
+    waits.collect()
+}
+
+fn short(volume: &str) -> &str {
+    volume.rsplit("vol-").next().unwrap_or(volume)
 }
 
 fn word(value: &impl serde::Serialize) -> String {
@@ -49,40 +83,119 @@ fn word(value: &impl serde::Serialize) -> String {
         .unwrap_or_default()
 }
 
-fn judge(path: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let scenario = Scenario::read(&text)?;
-    let mut stage = scenario.play()?;
-    let name = path.file_stem().unwrap_or_default().to_owned();
-    let bundle = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("scenarios").join(name);
+/// Plays a scenario under a release.
+fn judge(name: &str, scenario: &Scenario, release: &str, expected: &[String]) -> Result<(), String> {
+    let mut stage = scenario.play(release)?;
+    let bundle = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("scenarios")
+        .join(format!("{name}-{release}"));
+    let _ = std::fs::remove_dir_all(&bundle);
     let saved = stage.bundle().save(&bundle);
     saved.map_err(|error| error.to_string())?;
     let report = analyze(&[bundle], &Options::default()).map_err(|error| error.to_string())?;
-    let told = told(&report, &scenario.verdict);
-    if told == scenario.verdict {
-        Ok(())
-    } else {
-        let waits: Vec<String> = report.waits.iter().map(|wait| format!("{wait:?}")).collect();
-        Err(format!(
-            "expected {:#?}, got {told:#?}; {waits:#?}; {:#?}",
-            scenario.verdict, report.unexplained
-        ))
+    let told = told(&report, expected);
+    if told == expected {
+        return Ok(());
     }
+    Err(format!(
+        "expected {expected:#?}, got {told:#?}; waits {:?}; unexplained {:?}; missing {:?}",
+        waits(&report),
+        report.unexplained,
+        report.missing
+    ))
 }
 
 #[test]
 fn every_scenario_comes_to_its_verdict() {
-    let room = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(room)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "md") && !path.ends_with("README.md"))
-        .collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    let wrong: Vec<String> = paths
+    let wanted = std::env::var("ADTRACE_SCENARIO").unwrap_or_default();
+    let scenarios = scenarios();
+    let runs: Vec<(&String, &Scenario, &String, &[String])> = scenarios
         .iter()
-        .filter_map(|path| Some(format!("{}: {}", path.display(), judge(path).err()?)))
+        .filter(|(name, _)| name.contains(&wanted))
+        .flat_map(|(name, scenario)| {
+            let verdicts = scenario.verdicts.iter();
+            verdicts.flat_map(move |verdict| {
+                let releases = verdict.releases.iter();
+                releases.map(move |release| (name, scenario, release, verdict.lines.as_slice()))
+            })
+        })
         .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(!runs.is_empty());
+    let wrong: Vec<String> = runs
+        .par_iter()
+        .filter_map(|(name, scenario, release, expected)| {
+            let why = judge(name, scenario, release, expected).err()?;
+            Some(format!("{name} in {release}: {why}"))
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        runs.len(),
+        wrong.join("\n")
+    );
+}
+
+/// The table of `tests/scenarios/README.md`.
+fn index(scenarios: &BTreeMap<String, Scenario>) -> String {
+    let covered: BTreeSet<&String> = scenarios.values().flat_map(|scenario| &scenario.covers).collect();
+    let mut text = format!(
+        "{} of the {} entries of the catalogue are covered, by {} scenarios.\n\n\
+         | scenario | about | covers | releases |\n| --- | --- | --- | --- |\n",
+        covered.len(),
+        catalogue::all().count(),
+        scenarios.len()
+    );
+    for (name, scenario) in scenarios {
+        let covers: Vec<String> = scenario.covers.iter().map(|entry| format!("`{entry}`")).collect();
+        let releases: Vec<String> = scenario
+            .verdicts
+            .iter()
+            .map(|verdict| {
+                let clean = verdict.lines.iter().any(|line| line == "clean");
+                let insufficient = verdict.lines.iter().any(|line| line == "insufficient");
+                let word = match (clean, insufficient) {
+                    (true, _) => "clean",
+                    (_, true) => "insufficient",
+                    _ => "diverged",
+                };
+                format!("{}: {word}", verdict.releases.join(", "))
+            })
+            .collect();
+        let (covers, releases) = (covers.join(", "), releases.join("; "));
+        let _ = writeln!(
+            text,
+            "| [{name}]({name}.md) | {} | {covers} | {releases} |",
+            scenario.title
+        );
+    }
+    text
+}
+
+/// `UPDATE_SCENARIOS=1` writes the table anew.
+#[test]
+fn the_readme_lists_every_scenario_and_what_it_covers() {
+    let scenarios = scenarios();
+    for (name, scenario) in &scenarios {
+        for entry in &scenario.covers {
+            assert!(
+                catalogue::find(entry).is_some(),
+                "{name} covers {entry}, which the catalogue does not have"
+            );
+        }
+    }
+    let path = room().join("README.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mark = "# All scenarios\n\n";
+    let (head, listed) = text.split_once(mark).unwrap();
+    let index = index(&scenarios);
+    if std::env::var_os("UPDATE_SCENARIOS").is_some() {
+        std::fs::write(&path, format!("{head}{mark}{index}")).unwrap();
+    } else {
+        assert_eq!(
+            listed, index,
+            "UPDATE_SCENARIOS=1 cargo test --test scenarios writes the table anew"
+        );
+    }
 }

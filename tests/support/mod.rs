@@ -5,8 +5,11 @@
 //! bundle. The world that is printed is `model::world`, which the replay uses too: what both get wrong stays hidden
 //! here, and the recordings and vectors remain the proof of the model.
 
+pub mod acts;
 pub mod names;
+pub mod objects;
 pub mod paper;
 pub mod scenario;
 pub mod stage;
 pub mod watch;
+pub mod words;

@@ -5,6 +5,8 @@
 use adtrace::model::world::board::Pair;
 use adtrace::model::{NodeId, PodId, VolumeId};
 
+use super::words::Subject;
+
 /// The driver of every volume.
 pub const DRIVER: &str = "csi.example.com";
 
@@ -22,6 +24,8 @@ pub struct Pod {
 pub struct Names {
     /// Nodes by id.
     pub nodes: Vec<String>,
+    /// How often each Node object was made anew.
+    pub reborn: std::collections::BTreeMap<NodeId, u32>,
     /// Persistent volumes by id, and whether each is exclusive.
     pub volumes: Vec<(String, bool)>,
     /// Pod objects by id; a pod that comes back under its name is another one.
@@ -32,6 +36,12 @@ impl Names {
     /// The node's name.
     pub fn node(&self, node: NodeId) -> &str {
         &self.nodes[node.index()]
+    }
+
+    /// The uid of its Node object.
+    pub fn node_uid(&self, node: NodeId) -> String {
+        let life = self.reborn.get(&node).copied().unwrap_or_default();
+        format!("uid-{}-{life}", self.node(node))
     }
 
     /// The persistent volume's name.
@@ -66,5 +76,17 @@ impl Names {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         format!("csi-{}", format!("{hash:016x}").repeat(4))
+    }
+
+    /// What a message about the pair, and a pod that uses it, is about.
+    pub fn subject(&self, pair: Pair, pod: Option<PodId>) -> Subject {
+        Subject {
+            pv: self.volume(pair.0),
+            unique: self.unique(pair.0),
+            node: self.node(pair.1).to_owned(),
+            pod: pod.map(|pod| self.pods[pod.index()].name.clone()).unwrap_or_default(),
+            uid: pod.map(Names::uid).unwrap_or_default(),
+            attachment: self.attachment(pair),
+        }
     }
 }

@@ -70,6 +70,12 @@ impl Paper {
         }
     }
 
+    /// The minor number of the release.
+    pub fn minor(&self) -> u32 {
+        let minor = self.release.split('.').nth(1);
+        minor.and_then(|minor| minor.parse().ok()).unwrap_or_default()
+    }
+
     /// Nothing is written before that moment.
     pub fn reach(&mut self, now: Time) {
         self.now = self.now.max(now);
