@@ -139,7 +139,7 @@ fn holds_out(run: &Run, finding: &Finding) -> bool {
         Some(Broken::BackEndForgotten) => {
             about.any(|step| matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError))
         }
-        Some(Broken::NotDesired | Broken::DetachNotAsked) => true,
+        Some(Broken::NotDesired | Broken::DetachNotAsked | Broken::MachineReplaced) => true,
         None => false,
     };
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said
@@ -225,7 +225,12 @@ fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeM
         let broad = step.volume.is_none() && matches!(step.deed, Deed::ControllerStarted | Deed::ControllerStopped);
         let late = matches!(
             step.deed,
-            Deed::VaAttachError | Deed::VaDetachError | Deed::DetachFailed | Deed::AttachFailed | Deed::SyncSkipped
+            Deed::VaAttachError
+                | Deed::VaDetachError
+                | Deed::DetachFailed
+                | Deed::AttachFailed
+                | Deed::MountFailed
+                | Deed::SyncSkipped
         );
         let id = StepId::try_from(index).unwrap_or(StepId::MAX);
         if broad {

@@ -33,6 +33,7 @@ pub fn of(run: &Run, profile: Profile, cell: Cell, rule: Broken, story: &Story) 
         (Broken::BackEndForgotten, _) => "va-without-finalizer-detach-without-driver-call",
         (Broken::DetachNotAsked, _) if lacks_volume(run, cell) => "va-detach-blocked-by-missing-pv",
         (Broken::DetachNotAsked, _) => "detach-needs-node-id-of-lost-node",
+        (Broken::MachineReplaced, _) => "node-recreated-va-says-attached",
         (Broken::NotDesired, _) => "node-not-annotated-as-managed",
         (Broken::ReportLost, _) => UNKNOWN,
     }

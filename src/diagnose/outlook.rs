@@ -26,6 +26,8 @@ pub enum Broken {
     AttachmentGone,
     /// A `VolumeAttachment` that nobody wants and the controller does not know (R4).
     AttachmentForgotten,
+    /// Held, reported and attached by all accounts, but on a machine that is gone: the one of that name has no device.
+    MachineReplaced,
     /// Its `VolumeAttachment` is going, and the attacher lacks the object without which it can't ask for the detach.
     DetachNotAsked,
     /// The back-end holds it where no `VolumeAttachment` says so, and that keeps it from where it is wanted.
@@ -81,6 +83,8 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
             let due = world.is_due(pair.1);
             let rule = if detach_not_asked(world, pair, state) {
                 Some(Broken::DetachNotAsked)
+            } else if machine_replaced(world, pair, state) {
+                Some(Broken::MachineReplaced)
             } else if state.wished {
                 broken_wish(state, due)
             } else {
@@ -121,6 +125,14 @@ fn broken_wish(state: CellState, due: bool) -> Option<Broken> {
         return Some(Broken::AttachmentGone);
     }
     (!reported && !due).then_some(Broken::ReportLost)
+}
+
+/// Whether a volume counts as attached to a machine that is another one by now: its device is missing, and its
+/// `VolumeAttachment` is older than the Node object.
+fn machine_replaced(world: &World, pair: (Volume, Node), state: CellState) -> bool {
+    let object = world.board.attachments.get(&pair);
+    let older = object.is_some_and(|object| object.attached && object.outlived_node);
+    older && state.wished && !state.mounted && world.driver.device_missing.contains(&pair)
 }
 
 /// What is left over where nobody wants the volume, if it is in somebody's way.

@@ -85,6 +85,7 @@ fn operation(run: &Run, cell: Cell, rule: Broken, dead: StepId) -> Option<StepId
             Deed::VaDeleting,
             Deed::VaDeletedByHand,
         ],
+        Broken::MachineReplaced => &[Deed::NodeCreated, Deed::NodeDeleted],
         Broken::NotDesired => &[Deed::NodeUnmanaged, Deed::ControllerStarted],
     };
     if let (Broken::BackEndForgotten, Some(by_hand)) = (rule, taken_by_hand(run, cell, dead)) {

@@ -169,6 +169,9 @@ impl Replay<'_> {
         if deed == Deed::UnmountFailed {
             self.world.driver.node_refuses.insert(cell);
         }
+        if *inner == Kind::KubeletDeviceMountFailed && fact.error.as_deref().is_some_and(lacks_device) {
+            self.world.device_is_missing(cell);
+        }
         if deed == Deed::VerifyFailed && self.world.board.reported(cell) {
             self.denied(id, cell);
         }
@@ -277,4 +280,13 @@ fn fact_node(fact: &Fact) -> crate::fact::Name {
         Party::Kubelet(name) if !name.is_empty() => name.clone(),
         _ => fact.node.clone().unwrap_or_else(|| crate::fact::Name::from("")),
     }
+}
+
+/// Whether a failed mount says that the node has no such device.
+fn lacks_device(error: &str) -> bool {
+    let error = error.to_lowercase();
+    error.contains("device")
+        && ["not found", "no such", "not exist"]
+            .iter()
+            .any(|text| error.contains(text))
 }

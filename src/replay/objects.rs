@@ -262,11 +262,13 @@ impl Replay<'_> {
             finalizer: detail.finalizer.unwrap_or(true),
             attach_error: detail.attach_error.is_some(),
             detach_error: detail.detach_error.is_some(),
+            outlived_node: before.outlived_node,
         };
         self.world.board.attachments.insert(pair, after.clone());
         self.world.attacher.up = true;
         if after.attached && !before.attached {
             self.world.driver.attached.insert(pair);
+            self.world.driver.device_missing.remove(&pair);
             self.world.driver.publish.insert(pair, Answer::Done);
             self.world.attacher.forget(pair);
             self.step(Deed::VaAttached, fact.party.clone(), cell, &[id]);

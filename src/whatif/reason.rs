@@ -170,6 +170,7 @@ fn keeps(world: &World, pair: (Volume, Node)) -> &'static str {
             }
             Broken::AttachmentGone => "the controller trusts an attachment whose VolumeAttachment is going or gone.",
             Broken::AttachmentForgotten => "a VolumeAttachment that the controller does not know is in the way.",
+            Broken::MachineReplaced => "the machine behind the node's name is another one and has no such device.",
             Broken::DetachNotAsked => "the attacher lacks an object without which it can't ask for the detach.",
             Broken::BackEndForgotten => "the back-end holds the volume where no VolumeAttachment says so.",
         };

@@ -93,6 +93,8 @@ pub struct Attachment {
     pub attach_error: bool,
     /// `status.detachError` is set.
     pub detach_error: bool,
+    /// The Node object for which it was made is gone; another one of that name may be another machine.
+    pub outlived_node: bool,
 }
 
 /// A pod bound to a node.

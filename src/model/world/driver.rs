@@ -38,6 +38,8 @@ pub struct Driver {
     pub node_refuses: BTreeSet<Pair>,
     /// The node part of the driver refuses to stage or publish there.
     pub mount_refuses: BTreeSet<Pair>,
+    /// Pairs that count as attached and have no device on the node; the next attach brings it.
+    pub device_missing: BTreeSet<Pair>,
     /// Whether it was seen to attach an exclusive volume to a second node.
     pub lets_two: bool,
 }
@@ -61,6 +63,7 @@ impl Driver {
         };
         if answer == Answer::Done {
             self.attached.insert(pair);
+            self.device_missing.remove(&pair);
         }
         answer
     }

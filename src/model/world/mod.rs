@@ -230,6 +230,9 @@ impl World {
     /// The controller hears that a Node object is gone.
     pub fn node_goes(&mut self, node: NodeId) {
         let last = self.board.nodes.remove(&node);
+        for (_, object) in self.board.attachments.iter_mut().filter(|(pair, _)| pair.1 == node) {
+            object.outlived_node = true;
+        }
         if let (Some(process), Some(last)) = (self.process.as_mut(), last) {
             process.node_gone(node, &last);
         }
@@ -305,6 +308,18 @@ impl World {
             ..node::Held::default()
         };
         self.driver.node_refuses.remove(&pair);
+        if stage == Stage::Mounted {
+            self.driver.device_missing.remove(&pair);
+        }
+    }
+
+    /// The kubelet finds no device for a volume that counts as attached there: it is not mounted either.
+    pub fn device_is_missing(&mut self, pair: Pair) {
+        self.driver.device_missing.insert(pair);
+        let machine = self.machines.get_mut(&pair.1);
+        if let Some(held) = machine.and_then(|machine| machine.volumes.get_mut(&pair.0)) {
+            held.stage = held.stage.min(Stage::Verified);
+        }
     }
 
     /// An operation of the kubelet failed and will not be tried before that moment.

@@ -26,7 +26,7 @@ const RETRY_LAST: Span = Span::secs(122);
 const CLEAN_UP: Span = Span::secs(2);
 
 /// How far the kubelet has come with a volume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Wanted or not, not in its actual state of world.
     Absent,
@@ -259,7 +259,8 @@ impl Machine {
             Stage::Verified => {
                 let object = board.attachments.get(&pair);
                 let attached = object.is_some_and(|object| object.attached && !object.deleting);
-                if attached && !driver.mount_refuses.contains(&pair) {
+                let refused = driver.mount_refuses.contains(&pair) || driver.device_missing.contains(&pair);
+                if attached && !refused {
                     *held = Held {
                         stage: Stage::Mounted,
                         not_before: now,
