@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use adtrace::model::world::World;
-use adtrace::model::world::board::Pair;
+use adtrace::model::world::board::{NodeObject, Pair};
 use adtrace::model::world::node::{Held, Stage};
 use adtrace::model::{NodeId, PodId, VolumeId};
 use adtrace::time::Span;
@@ -32,29 +32,11 @@ pub fn tell(scribe: &mut Scribe, before: &World, after: &World, node: NodeId) {
         };
         scribe.paper.klog(&log, 'I', "setters.go:86", text);
     }
-    let lists = |world: &World| {
-        world
-            .board
-            .nodes
-            .get(&node)
-            .map(|object| (object.in_use.clone(), object.ready))
-    };
-    if lists(before) != lists(after)
-        && let Some(object) = after.board.nodes.get(&node)
-    {
-        let in_use: Vec<String> = object
-            .in_use
-            .iter()
-            .map(|volume| scribe.names.unique(*volume))
-            .collect();
-        let user = format!("system:node:{}", scribe.names.node(node));
-        let client = Client {
-            user: &user,
-            agent: "kubelet",
-        };
-        let body = json!({"status": {"volumesInUse": in_use}});
-        // The kubelet writes before the controller's next round: its answer shows the report as it is.
-        node_patch(scribe, node, "status", client, body, object);
+    if let (Some(old), Some(new)) = (before.board.nodes.get(&node), after.board.nodes.get(&node)) {
+        let told = was.next_report != is.next_report && is.alive && is.reachable;
+        if told || old.in_use != new.in_use || old.ready != new.ready {
+            status(scribe, node, old, new);
+        }
     }
     let volumes: BTreeSet<VolumeId> = was.volumes.keys().chain(is.volumes.keys()).copied().collect();
     for volume in volumes {
@@ -63,6 +45,22 @@ pub fn tell(scribe: &mut Scribe, before: &World, after: &World, node: NodeId) {
         let new = is.volumes.get(&volume).unwrap_or(&none);
         moved(scribe, (before, after), (volume, node), (old, new));
     }
+}
+
+/// The kubelet writes its node's status: what changed, and its conditions. It writes before the controller's next round,
+/// so that the answer shows the report as it is.
+fn status(scribe: &mut Scribe, node: NodeId, old: &NodeObject, new: &NodeObject) {
+    let user = format!("system:node:{}", scribe.names.node(node));
+    let client = Client {
+        user: &user,
+        agent: "kubelet",
+    };
+    let mut body = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+    if old.in_use != new.in_use {
+        let in_use: Vec<String> = new.in_use.iter().map(|volume| scribe.names.unique(*volume)).collect();
+        body["status"]["volumesInUse"] = json!(in_use);
+    }
+    node_patch(scribe, node, "status", client, body, new);
 }
 
 /// A container of a pod ended.

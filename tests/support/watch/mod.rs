@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::names::Names;
 use super::objects;
-use super::paper::{AUDIT, CONTROLLER, Client, Paper, Request};
+use super::paper::{CONTROLLER, Client, Paper, Request};
 use super::words::{self, Subject, Voice};
 
 pub mod attacher;
@@ -225,9 +225,4 @@ pub fn dump_board(scribe: &mut Scribe, world: &World) {
     scribe.paper.dump("nodes", &nodes);
     scribe.paper.dump("pods", &pods);
     scribe.paper.dump("volumeattachments", &attachments);
-}
-
-/// Whether the audit log is kept; where it is not, nothing tells of objects but the dumps.
-pub fn forget_audit(paper: &mut Paper) {
-    paper.files.remove(AUDIT);
 }
