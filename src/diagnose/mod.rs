@@ -16,6 +16,7 @@ pub mod catalogue;
 pub mod coverage;
 pub mod name;
 pub mod outlook;
+mod rival;
 pub mod safety;
 pub mod story;
 pub mod tell;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::catalogue::{self, Fixed};
 use super::waits::Waiting;
-use super::{Finding, Findings, Harm};
+use super::{Finding, Findings, Harm, rival};
 use crate::fact::{Fact, Reading};
 use crate::graph::cast::{Cast, Node, Volume};
 use crate::model::world::{CellState, Held, Va};
@@ -152,7 +152,10 @@ impl Teller<'_> {
             symptom: story.symptom.map(|id| self.step(id, finding.cell)),
             chain: story.chain.iter().map(|id| self.step(*id, finding.cell)).collect(),
             states: self.states(finding),
-            alternatives: Vec::new(),
+            alternatives: finding
+                .rule
+                .filter(|_| finding.is_torn)
+                .map_or_else(Vec::new, |rule| rival::of(rule, finding.mechanism)),
             remedies: row.map_or(Vec::new(), catalogue::Mechanism::remedies),
         }
     }

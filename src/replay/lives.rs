@@ -186,13 +186,24 @@ fn made(reading: &Reading) -> impl Iterator<Item = Time> {
     })
 }
 
-/// When the controller sent requests of which its log tells at every level.
+/// When the controller sent requests of which its log tells: of attachments at every level, of reports where it tells of
+/// any.
 fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
-    let calls = reading.facts.iter().filter_map(|fact| {
-        let told = matches!(fact.kind, Kind::VaApiCreated | Kind::VaApiDeleted) && fact.party == Party::Controller;
-        fact.call.as_ref().filter(|call| told && call.ok())
+    let reports = reading
+        .facts
+        .iter()
+        .any(|fact| fact.kind == Kind::StatusPatched && fact.call.is_none());
+    let by_controller = reading.facts.iter().filter(|fact| fact.party == Party::Controller);
+    let calls = by_controller.filter_map(move |fact| {
+        let call = fact.call.as_ref()?;
+        let told = match fact.kind {
+            Kind::VaApiCreated | Kind::VaApiDeleted => call.ok(),
+            Kind::NodeStatusPatched => reports && call.ok(),
+            _ => false,
+        };
+        told.then_some(call.received)
     });
-    calls.map(|call| call.received)
+    calls
 }
 
 fn close_gaps(spans: &mut Vec<(Time, Time)>) {

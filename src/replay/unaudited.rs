@@ -35,6 +35,11 @@ impl Replay<'_> {
             (Party::Controller, Kind::DetachStarted | Kind::DetachForcedTimeout | Kind::DetachForcedOutOfService) => {
                 self.implied_deletion(id, cell);
             }
+            (Party::Controller, Kind::OpBackoff) if was_not_deleted(fact) => {
+                if let Some(object) = self.world.board.attachments.get_mut(&cell) {
+                    object.deleting = false;
+                }
+            }
             (Party::Kubelet(_), Kind::KubeletUnmounted) => {
                 if let Some(pod) = cast.pod(fact) {
                     self.implied_end(id, fact, pod);
@@ -56,18 +61,21 @@ impl Replay<'_> {
         }
     }
 
-    /// The attacher says what it wrote: where the audit log lacks it, the line stands for it.
+    /// The attacher says what it wrote, and the controller that what it deleted is gone: where the audit log lacks that,
+    /// the line stands for it.
     fn expect_write(&mut self, id: FactId, fact: &Fact, cell: Cell) {
         let object = self.world.board.attachments.get(&cell);
         match (&fact.party, fact.kind) {
             (Party::Attacher, Kind::EaFullyAttached) if object.is_none_or(|object| !object.attached) => {
-                if !self.write_follows(fact, Kind::VaStatusPatched) {
+                if !self.write_follows(fact, cell, Kind::VaStatusPatched) {
                     self.hole(id, cell.0);
                     self.implied_attached(id, fact, cell);
                 }
             }
-            (Party::Attacher, Kind::EaFullyDetached) if object.is_some() => {
-                if !self.write_follows(fact, Kind::VaPatched) {
+            (Party::Controller, Kind::DetachOk) | (Party::Attacher, Kind::EaFullyDetached)
+                if object.is_some_and(|object| object.deleting) =>
+            {
+                if !self.write_follows(fact, cell, Kind::VaPatched) {
                     self.hole(id, cell.0);
                     self.implied_gone(id, fact, cell);
                 }
@@ -77,7 +85,7 @@ impl Replay<'_> {
     }
 
     /// Whether a write to the attachment that a line speaks of was audited at the same time.
-    fn write_follows(&self, fact: &Fact, kind: Kind) -> bool {
+    fn write_follows(&self, fact: &Fact, cell: Cell, kind: Kind) -> bool {
         let near = fact.at + MEANWHILE;
         let following = self.cues.iter().skip(self.next).take_while(|(at, _)| *at <= near);
         let facts = following.filter_map(|(_, cue)| match cue {
@@ -86,7 +94,8 @@ impl Replay<'_> {
         });
         facts
             .filter(|later| later.call.is_some() && later.kind == kind)
-            .any(|later| later.attachment == fact.attachment)
+            .filter_map(|later| self.script.cast.attachment(later.attachment.as_ref()?))
+            .any(|written| written == cell)
     }
 
     /// A pod that a dump shows was bound, soon after it was made.
@@ -192,4 +201,11 @@ impl Replay<'_> {
         self.step(deed, Party::Attacher, (Some(cell.0), Some(cell.1)), &[id])
             .observed = seen;
     }
+}
+
+/// A detach failed at its first step: the object stands as it was.
+fn was_not_deleted(fact: &Fact) -> bool {
+    fact.error
+        .as_ref()
+        .is_some_and(|error| error.contains("failed to delete VolumeAttachment"))
 }
