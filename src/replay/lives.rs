@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::objects::asks_for_report;
 use crate::fact::{Detail, Fact, Kind, Party, Reading, SourceId};
 use crate::graph::cast::{Cast, Node};
 use crate::time::{Span, Time};
@@ -194,16 +195,15 @@ fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
         .iter()
         .any(|fact| fact.kind == Kind::StatusPatched && fact.call.is_none());
     let by_controller = reading.facts.iter().filter(|fact| fact.party == Party::Controller);
-    let calls = by_controller.filter_map(move |fact| {
+    by_controller.filter_map(move |fact| {
         let call = fact.call.as_ref()?;
         let told = match fact.kind {
             Kind::VaApiCreated | Kind::VaApiDeleted => call.ok(),
-            Kind::NodeStatusPatched => reports && call.ok(),
+            Kind::NodeStatusPatched => reports && call.ok() && asks_for_report(fact),
             _ => false,
         };
         told.then_some(call.received)
-    });
-    calls
+    })
 }
 
 fn close_gaps(spans: &mut Vec<(Time, Time)>) {

@@ -487,7 +487,7 @@ fn asks_for_in_use(fact: &Fact) -> bool {
 }
 
 /// Whether a patch of a node's status is about `volumesAttached` (or cannot be told apart from one).
-fn asks_for_report(fact: &Fact) -> bool {
+pub(super) fn asks_for_report(fact: &Fact) -> bool {
     let Detail::Node(detail) = &fact.detail else {
         return false;
     };
