@@ -220,7 +220,7 @@ fn facts(line: &str, party: &Party) -> Vec<Fact> {
     };
     let mut found = Vec::new();
     record::records(&mut line.as_bytes(), &context, &Reader(party), &mut |page| {
-        found.extend(page)
+        found.extend(page);
     })
     .unwrap();
     found

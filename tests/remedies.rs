@@ -110,7 +110,9 @@ fn what_all_acts_brought_was_foretold() {
         named.next().expect("the recording is in the folder").clone()
     };
     let (complaints, count) = judge(&acts(&file), place);
-    complaints.iter().for_each(|complaint| println!("    {complaint}"));
+    for complaint in &complaints {
+        println!("    {complaint}");
+    }
     println!("{} of {count} acts foretold", count - complaints.len());
     assert!(complaints.is_empty(), "{} predictions were wrong", complaints.len());
 }

@@ -65,20 +65,18 @@ impl Replay<'_> {
     /// the line stands for it.
     fn expect_write(&mut self, id: FactId, fact: &Fact, cell: Cell) {
         let object = self.world.board.attachments.get(&cell);
+        let (attached, deleting) = object.map_or((false, false), |object| (object.attached, object.deleting));
+        let follows = |kind| self.write_follows(fact, cell, kind);
         match (&fact.party, fact.kind) {
-            (Party::Attacher, Kind::EaFullyAttached) if object.is_none_or(|object| !object.attached) => {
-                if !self.write_follows(fact, cell, Kind::VaStatusPatched) {
-                    self.hole(id, cell.0);
-                    self.implied_attached(id, fact, cell);
-                }
+            (Party::Attacher, Kind::EaFullyAttached) if !attached && !follows(Kind::VaStatusPatched) => {
+                self.hole(id, cell.0);
+                self.implied_attached(id, fact, cell);
             }
             (Party::Controller, Kind::DetachOk) | (Party::Attacher, Kind::EaFullyDetached)
-                if object.is_some_and(|object| object.deleting) =>
+                if deleting && !follows(Kind::VaPatched) =>
             {
-                if !self.write_follows(fact, cell, Kind::VaPatched) {
-                    self.hole(id, cell.0);
-                    self.implied_gone(id, fact, cell);
-                }
+                self.hole(id, cell.0);
+                self.implied_gone(id, fact, cell);
             }
             _ => {}
         }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The founding recording.
+#[allow(dead_code, reason = "not every test needs it")]
 pub fn founding() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/FOUNDING")
 }
