@@ -199,7 +199,7 @@ fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
         let call = fact.call.as_ref()?;
         let told = match fact.kind {
             Kind::VaApiCreated | Kind::VaApiDeleted => call.ok(),
-            Kind::NodeStatusPatched => reports && call.ok() && asks_for_report(fact),
+            Kind::NodeStatusPatched => reports && asks_for_report(fact),
             _ => false,
         };
         told.then_some(call.received)

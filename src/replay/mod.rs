@@ -15,9 +15,9 @@ mod start;
 pub mod step;
 mod unaudited;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fact::{Detail, Fact, Party};
+use crate::fact::{Detail, Fact, Kind, Party};
 use crate::graph::cast::{Cast, Node, Pod, Volume};
 use crate::model::profile::Profile;
 use crate::model::world::World;
@@ -119,7 +119,7 @@ impl Run {
 enum Cue {
     /// A node patch of the controller reaches the server: what it asks for was decided before.
     Sent(FactId),
-    /// A pod that only a dump tells of was made, at a moment that no audit log covers.
+    /// A pod was made of which only a dump tells where it is bound.
     Made(FactId),
     /// A fact.
     Fact(FactId),
@@ -127,6 +127,14 @@ enum Cue {
 
 /// The cues in causal order: every fact, before the answer to a node patch its sending, and what only dumps tell.
 fn cues(script: &Script) -> Vec<(Time, Cue)> {
+    let bound: BTreeSet<Pod> = script
+        .facts
+        .iter()
+        .filter(|fact| fact.call.as_ref().is_some_and(|call| call.ok()) && fact.kind != Kind::PodPatched)
+        .filter(|fact| matches!(&fact.detail, Detail::Pod(detail) if detail.node.is_some()))
+        .filter_map(|fact| script.cast.pod(fact))
+        .collect();
+    let untold = |fact: &Fact| script.cast.pod(fact).is_some_and(|pod| !bound.contains(&pod));
     let mut clock = Time::MIN;
     let mut cues: Vec<(Time, u32, Cue)> = Vec::new();
     for (seat, id) in (0_u32..).zip(script.order) {
@@ -135,15 +143,13 @@ fn cues(script: &Script) -> Vec<(Time, Cue)> {
         };
         clock = clock.max(fact.at);
         cues.push((clock, seat, Cue::Fact(*id)));
-        if let (Party::Controller, Some(call), crate::fact::Kind::NodeStatusPatched) =
-            (&fact.party, &fact.call, fact.kind)
-        {
+        if let (Party::Controller, Some(call), Kind::NodeStatusPatched) = (&fact.party, &fact.call, fact.kind) {
             cues.push((call.received.min(fact.at), seat, Cue::Sent(*id)));
         }
         if let (Detail::Pod(detail), true) = (&fact.detail, fact.kind.is_dump())
             && let Some(created) = detail.created
             && created >= script.lives.window.0
-            && !script.lives.audited(created)
+            && (!script.lives.audited(created) || untold(fact))
         {
             cues.push((created, seat, Cue::Made(*id)));
         }
