@@ -3,7 +3,7 @@
 //! In: the reading, the cast, the lives. Out: whether the machinery's own words were recorded, and the gaps, each with
 //! its consequence and with what would supply it.
 
-use crate::fact::{Kind, Reading};
+use crate::fact::{Fact, Kind, Reading};
 use crate::graph::cast::{Cast, Node};
 use crate::replay::Lives;
 use crate::report::Missing;
@@ -34,10 +34,10 @@ pub struct Coverage {
 #[must_use]
 pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     let controller = lives.controller_heard.is_some();
-    let bodies = reading
-        .facts
-        .iter()
-        .any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body));
+    let any = |test: fn(&Fact) -> bool| reading.facts.iter().any(test);
+    // Where nothing was attached or detached no report had to be written.
+    let bodies = any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body))
+        || !any(is_reported);
     let kubelets = cast.nodes.len() - without_kubelet(cast, lives).len();
     let mut missing = Vec::new();
     if !controller {
@@ -82,6 +82,14 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
         any: !reading.facts.is_empty(),
         missing,
     }
+}
+
+/// Whether a node's report is written for what a fact tells.
+fn is_reported(fact: &Fact) -> bool {
+    matches!(
+        fact.kind,
+        Kind::NodeStatusPatched | Kind::StatusPatched | Kind::VaApiCreated | Kind::AttachOk | Kind::DetachOk
+    )
 }
 
 /// Parts of the time of which a log that was read does not tell, though others show that it should.
