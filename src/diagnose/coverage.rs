@@ -38,7 +38,7 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     // Where nothing was attached or detached no report had to be written.
     let bodies = any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body))
         || !any(is_reported);
-    let kubelets = cast.nodes.len() - without_kubelet(cast, lives).len();
+    let unheard = without_kubelet(cast, lives);
     let mut missing = Vec::new();
     if !controller {
         missing.push(Missing::new(
@@ -62,8 +62,8 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     }
     missing.extend(untold(&lives.controller_told, "kube-controller-manager log"));
     missing.extend(untold(&lives.audit, "audit log"));
-    for node in without_kubelet(cast, lives) {
-        let name = cast.node_name(node);
+    for node in &unheard {
+        let name = cast.node_name(*node);
         missing.push(Missing::new(
             format!("no kubelet log for {name}"),
             format!("mounts on {name} are inferred"),
@@ -78,7 +78,7 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
         ));
     }
     Coverage {
-        carries_clean: controller && !lives.audit.is_empty() && bodies && kubelets == cast.nodes.len(),
+        carries_clean: controller && !lives.audit.is_empty() && bodies && unheard.is_empty(),
         any: !reading.facts.is_empty(),
         missing,
     }

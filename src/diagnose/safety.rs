@@ -78,22 +78,17 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
     let edited = last(run, cell, id, |step| {
         matches!(step.deed, Deed::InUseEdited | Deed::Mounted | Deed::InUse)
     });
-    let edited = edited.filter(|id| {
-        run.steps
-            .get(*id as usize)
-            .is_some_and(|step| step.deed == Deed::InUseEdited)
-    });
+    let edited = edited.filter(|(_, step)| step.deed == Deed::InUseEdited);
     let (operation, trigger, mechanism) = match (step.deed, edited) {
         (Deed::VaDeletedByHand | Deed::VaStripped, _) => (id, None, "va-stripped-or-deleted-by-hand"),
-        (_, Some(edit)) => (edit, Some(id), "in-use-list-overwritten-by-third-party"),
+        (_, Some((edit, _))) => (edit, Some(id), "in-use-list-overwritten-by-third-party"),
         (Deed::DetachForced, None) => (id, None, forced_on(run, cell, id)),
         _ => {
             // The node said it is no longer in use; that it forgot a mount, or its own later unmount, proves that it was.
             let forgot = last(run, cell, id, |step| {
                 step.volume == Some(cell.0) && matches!(step.deed, Deed::MountForgotten | Deed::Mounted | Deed::Dropped)
             });
-            let forgot = forgot.and_then(|id| run.steps.get(id as usize));
-            if forgot.is_some_and(|step| step.deed == Deed::MountForgotten) {
+            if forgot.is_some_and(|(_, step)| step.deed == Deed::MountForgotten) {
                 return Some(Breach {
                     cell,
                     operation: id,
@@ -128,15 +123,11 @@ fn mounted_again(run: &Run, cell: Cell, id: StepId, step: &Step) -> Option<Breac
     let unmount = last(run, cell, id, |before| {
         before.pod == step.pod && matches!(before.deed, Deed::Unmounted | Deed::Mounted | Deed::PodDeleting)
     });
-    let unmount = unmount.filter(|id| {
-        run.steps
-            .get(*id as usize)
-            .is_some_and(|step| step.deed == Deed::Unmounted)
-    })?;
-    let started = last(run, cell, unmount, |before| {
+    let (unmount, _) = unmount.filter(|(_, step)| step.deed == Deed::Unmounted)?;
+    let (_, started) = last(run, cell, unmount, |before| {
         before.node == Some(cell.1) && before.deed == Deed::KubeletStarted
     })?;
-    let soon = run.at(unmount) - run.at(started) <= Span::secs(120);
+    let soon = run.at(unmount) - started.at <= Span::secs(120);
     (soon && step.pod.is_some()).then_some(Breach {
         cell,
         operation: unmount,
@@ -150,7 +141,7 @@ fn forced_on(run: &Run, cell: Cell, id: StepId) -> &'static str {
     let life = last(run, cell, id, |step| {
         matches!(step.deed, Deed::NodeNotReady | Deed::NodeReady | Deed::NodeTainted)
     });
-    match life.and_then(|id| run.steps.get(id as usize)).map(|step| step.deed) {
+    match life.map(|(_, step)| step.deed) {
         Some(Deed::NodeTainted) => "out-of-service-taint-on-live-node",
         Some(Deed::NodeNotReady) => catalogue::UNKNOWN,
         _ => "mounted-volume-force-detached-from-healthy-node",
@@ -177,11 +168,11 @@ fn second_node(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
 /// attached, or its finalizer was stripped before the driver let go.
 fn both_attached(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
     for other in others(run, cell) {
-        let last = last(run, other, id, |step| {
+        let (last, step) = last(run, other, id, |step| {
             matches!(step.deed, Deed::VaStripped | Deed::VaGone | Deed::VaAttached)
         })?;
-        match run.steps.get(last as usize).map(|step| step.deed) {
-            Some(Deed::VaStripped) => {
+        match step.deed {
+            Deed::VaStripped => {
                 return Some(Breach {
                     cell: other,
                     operation: last,
@@ -189,7 +180,7 @@ fn both_attached(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
                     mechanism: "va-stripped-or-deleted-by-hand",
                 });
             }
-            Some(Deed::VaAttached)
+            Deed::VaAttached
                 if run
                     .state_at(other, id)
                     .is_some_and(|state| state.attachment != Va::None) =>
@@ -229,7 +220,7 @@ fn others(run: &Run, cell: Cell) -> impl Iterator<Item = Cell> + '_ {
 }
 
 /// The last step before `id` on this pair (or its node) that the rule picks.
-fn last(run: &Run, cell: Cell, id: StepId, pick: impl Fn(&Step) -> bool) -> Option<StepId> {
+fn last(run: &Run, cell: Cell, id: StepId, pick: impl Fn(&Step) -> bool) -> Option<(StepId, &Step)> {
     let before = id.checked_sub(1)?;
-    run.back_on(cell, before).find(|(_, step)| pick(step)).map(|(id, _)| id)
+    run.back_on(cell, before).find(|(_, step)| pick(step))
 }

@@ -32,7 +32,7 @@ mod scribe;
 pub mod table;
 pub mod text;
 pub mod trace;
-mod voices;
+pub mod voices;
 
 pub use export::{FactLine, print};
 pub use kind::Kind;

@@ -83,12 +83,18 @@ impl Voices {
 }
 
 /// Spans in order, gaps closed.
-fn closed(mut spans: Spans) -> Spans {
+fn closed(spans: Spans) -> Spans {
+    joined(spans, |end, from| from <= end + SILENCE)
+}
+
+/// Spans in order; two are one where `joins` says so of the end of the first and the begin of the second.
+#[must_use]
+pub fn joined(mut spans: Spans, joins: impl Fn(Time, Time) -> bool) -> Spans {
     spans.sort_unstable();
     let mut found: Spans = Vec::new();
     for (from, to) in spans {
         match found.last_mut() {
-            Some((_, end)) if from <= *end + SILENCE => *end = (*end).max(to),
+            Some((_, end)) if joins(*end, from) => *end = (*end).max(to),
             _ => found.push((from, to)),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cell, Cue, Deed, FactId, Replay};
+use super::{Cell, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, NodePatch, Party, Setting};
 use crate::graph::cast::{Node, Volume};
 use crate::model::profile::Behaviour;
@@ -170,12 +170,7 @@ impl Replay<'_> {
 
     /// Whether the line that an operation was really started follows at once.
     fn start_follows(&self, fact: &Fact, cell: Cell) -> bool {
-        let near = fact.at + Span::millis(60);
-        let following = self.cues.iter().skip(self.next).take_while(|(at, _)| *at <= near);
-        let facts = following.filter_map(|(_, cue)| match cue {
-            Cue::Fact(id) => self.script.facts.get(*id as usize),
-            Cue::Sent(_) | Cue::Made(_) => None,
-        });
+        let facts = self.upcoming(fact.at + Span::millis(60));
         facts.filter(|later| later.party == Party::Controller).any(|later| {
             let started = matches!(
                 later.kind,
@@ -535,13 +530,7 @@ impl Replay<'_> {
                 continue;
             }
             self.world.set_due(other, false);
-            let reported = self
-                .world
-                .board
-                .nodes
-                .get(&other)
-                .map_or(BTreeSet::new(), |object| object.attached.clone());
-            for volume in self.world.report(other).symmetric_difference(&reported).copied() {
+            for volume in self.hidden(other) {
                 let cell = (Some(volume), Some(other));
                 self.step(Deed::ReportForgotten, Party::Controller, cell, &[id])
                     .observed = false;
@@ -602,6 +591,6 @@ impl Replay<'_> {
     }
 }
 
-fn on((volume, node): Cell) -> (Option<Volume>, Option<Node>) {
+pub(super) fn on((volume, node): Cell) -> (Option<Volume>, Option<Node>) {
     (Some(volume), Some(node))
 }

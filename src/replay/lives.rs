@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::objects::asks_for_report;
+use crate::fact::voices::{Spans, joined};
 use crate::fact::{Detail, Fact, Kind, Party, Reading, SourceId};
 use crate::graph::cast::{Cast, Node};
 use crate::time::{Span, Time};
@@ -33,13 +34,13 @@ pub struct Lives {
     /// The first line of any controller's log.
     pub controller_heard: Option<Time>,
     /// Spans of which the controller's logs tell; empty where none was read.
-    pub controller_told: Vec<(Time, Time)>,
+    pub controller_told: Spans,
     /// Spans in which a node's kubelet wrote, gaps up to [`SILENCE`] closed.
     pub kubelets: BTreeMap<Node, Vec<(Time, Time)>>,
     /// Whether any log of an external-attacher was read.
     pub attacher_log: bool,
     /// Spans of which the audit log tells; empty where none was read.
-    pub audit: Vec<(Time, Time)>,
+    pub audit: Spans,
     /// First and last moment that any log or audit line tells of.
     pub window: (Time, Time),
 }
@@ -52,7 +53,7 @@ impl Lives {
             window: window(reading),
             ..Lives::default()
         };
-        let mut heard: Vec<(Time, Time)> = Vec::new();
+        let mut heard: Spans = Vec::new();
         for source in &reading.sources {
             for (party, alive) in source.speakers() {
                 match party {
@@ -70,14 +71,13 @@ impl Lives {
                 lives.audit.extend(source.alive.iter().copied());
             }
         }
-        lives.kubelets.values_mut().for_each(close_gaps);
-        let first = lives.audit.iter().map(|(from, _)| *from).min();
-        lives.audit = told(lives.audit, logged(reading));
-        if let (Some(first), Some((from, _))) = (first, lives.audit.first_mut())
-            && made(reading).any(|at| at < first - TOLD_WITHIN)
-        {
-            *from = first;
+        for spans in lives.kubelets.values_mut() {
+            *spans = joined(std::mem::take(spans), |end, from| from <= end + SILENCE);
         }
+        let first = lives.audit.iter().map(|(from, _)| *from).min();
+        // Whether the writes of an object that was made later are audited depends on the policy.
+        let older = made(reading).filter(|at| first.is_some_and(|first| *at < first));
+        lives.audit = told(lives.audit, logged(reading).chain(older));
         lives.controller_heard = heard.iter().map(|(from, _)| *from).min();
         lives.controller_told = told(heard, requested(reading));
         lives.controllers = controllers(reading);
@@ -137,21 +137,14 @@ pub fn window(reading: &Reading) -> (Time, Time) {
 /// The spans of which a log tells. It may fall silent since nothing happens; where others tell of what it would have
 /// told, a part of it is lost. Without such a witness a silence is closed, the first span reaches back to the beginning,
 /// and the last one to the end.
-fn told(mut spans: Vec<(Time, Time)>, witnesses: impl Iterator<Item = Time>) -> Vec<(Time, Time)> {
-    spans.sort_unstable();
+fn told(spans: Spans, witnesses: impl Iterator<Item = Time>) -> Spans {
     let mut witnesses: Vec<Time> = witnesses.collect();
     witnesses.sort_unstable();
     let lost_between = |from: Time, to: Time| {
         let next = witnesses.partition_point(|at| *at <= from + TOLD_WITHIN);
         witnesses.get(next).is_some_and(|at| *at < to - TOLD_WITHIN)
     };
-    let mut told: Vec<(Time, Time)> = Vec::new();
-    for (from, to) in spans {
-        match told.last_mut() {
-            Some(last) if from <= last.1 || !lost_between(last.1, from) => last.1 = last.1.max(to),
-            _ => told.push((from, to)),
-        }
-    }
+    let mut told = joined(spans, |end, from| from <= end || !lost_between(end, from));
     if let Some((from, _)) = told.first_mut().filter(|(from, _)| !lost_between(Time::MIN, *from)) {
         *from = Time::MIN;
     }
@@ -204,18 +197,6 @@ fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
         };
         told.then_some(call.received)
     })
-}
-
-fn close_gaps(spans: &mut Vec<(Time, Time)>) {
-    spans.sort_unstable();
-    let mut closed: Vec<(Time, Time)> = Vec::new();
-    for (from, to) in spans.iter().copied() {
-        match closed.last_mut() {
-            Some(last) if from - last.1 <= SILENCE => last.1 = last.1.max(to),
-            _ => closed.push((from, to)),
-        }
-    }
-    *spans = closed;
 }
 
 /// The controller's processes: each lasts from its start to the last line of its log, or to the next process's first

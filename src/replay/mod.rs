@@ -256,6 +256,15 @@ impl<'a> Replay<'a> {
         true
     }
 
+    /// The facts that come next, up to a moment.
+    fn upcoming(&self, until: Time) -> impl Iterator<Item = &Fact> {
+        let following = self.cues.iter().skip(self.next).take_while(move |(at, _)| *at <= until);
+        following.filter_map(|(_, cue)| match cue {
+            Cue::Fact(id) => self.script.facts.get(*id as usize),
+            Cue::Sent(_) | Cue::Made(_) => None,
+        })
+    }
+
     /// Lets the time pass up to a moment: what happens without anybody saying so.
     fn until(&mut self, now: Time) {
         self.processes_until(now);

@@ -267,10 +267,8 @@ impl Replay<'_> {
         self.world.board.attachments.insert(pair, after.clone());
         self.world.attacher.up = true;
         if after.attached && !before.attached {
-            self.world.driver.attached.insert(pair);
+            self.world.driver_attached(pair);
             self.world.driver.device_missing.remove(&pair);
-            self.world.driver.publish.insert(pair, Answer::Done);
-            self.world.attacher.forget(pair);
             self.step(Deed::VaAttached, fact.party.clone(), cell, &[id]);
         } else if after.deleting && detail.detach_error.is_some() {
             self.unpublish_failed(pair, detail.detach_error.as_deref());
@@ -355,9 +353,7 @@ impl Replay<'_> {
             object.finalizer = false;
         }
         if fact.party == Party::Attacher {
-            self.world.driver.attached.remove(&pair);
-            self.world.driver.unpublish.insert(pair, Answer::Done);
-            self.world.attacher.forget(pair);
+            self.world.driver_detached(pair);
             self.world.attacher.up = true;
             self.step(Deed::VaGone, fact.party.clone(), cell, &[id]);
         } else {

@@ -5,11 +5,11 @@
 //! detach has seen it go. Without this the board would stand still where its own record ends, and every later line
 //! would look like a broken rule.
 
-use super::{Cell, Cue, Deed, FactId, Replay};
+use super::controller::on;
+use super::{Cell, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, Party};
 use crate::graph::cast::Pod;
 use crate::model::world::board::{Attachment, PodObject};
-use crate::model::world::driver::Answer;
 use crate::time::Span;
 
 /// A line can be written while the request that it tells of is still being answered.
@@ -84,13 +84,7 @@ impl Replay<'_> {
 
     /// Whether a write to the attachment that a line speaks of was audited at the same time.
     fn write_follows(&self, fact: &Fact, cell: Cell, kind: Kind) -> bool {
-        let near = fact.at + MEANWHILE;
-        let following = self.cues.iter().skip(self.next).take_while(|(at, _)| *at <= near);
-        let facts = following.filter_map(|(_, cue)| match cue {
-            Cue::Fact(id) => self.script.facts.get(*id as usize),
-            Cue::Sent(_) | Cue::Made(_) => None,
-        });
-        facts
+        self.upcoming(fact.at + MEANWHILE)
             .filter(|later| later.call.is_some() && later.kind == kind)
             .filter_map(|later| self.script.cast.attachment(later.attachment.as_ref()?))
             .any(|written| written == cell)
@@ -117,7 +111,7 @@ impl Replay<'_> {
         }
         self.world.board.attachments.insert(cell, Attachment::default());
         self.world.attacher.notice(cell, fact.at);
-        self.step(Deed::VaCreated, Party::Controller, (Some(cell.0), Some(cell.1)), &[id]);
+        self.step(Deed::VaCreated, Party::Controller, on(cell), &[id]);
     }
 
     fn implied_attached(&mut self, id: FactId, fact: &Fact, cell: Cell) {
@@ -130,9 +124,7 @@ impl Replay<'_> {
             finalizer: true,
             ..Attachment::default()
         };
-        self.world.driver.attached.insert(cell);
-        self.world.driver.publish.insert(cell, Answer::Done);
-        self.world.attacher.forget(cell);
+        self.world.driver_attached(cell);
         self.implied(Deed::VaAttached, id, fact, cell);
     }
 
@@ -187,17 +179,14 @@ impl Replay<'_> {
         if self.world.board.attachments.remove(&cell).is_none() {
             return;
         }
-        self.world.driver.attached.remove(&cell);
-        self.world.driver.unpublish.insert(cell, Answer::Done);
-        self.world.attacher.forget(cell);
+        self.world.driver_detached(cell);
         self.implied(Deed::VaGone, id, fact, cell);
     }
 
     /// A step of the attacher that nothing tells but its consequence.
     fn implied(&mut self, deed: Deed, id: FactId, fact: &Fact, cell: Cell) {
         let seen = fact.party == Party::Attacher;
-        self.step(deed, Party::Attacher, (Some(cell.0), Some(cell.1)), &[id])
-            .observed = seen;
+        self.step(deed, Party::Attacher, on(cell), &[id]).observed = seen;
     }
 }
 

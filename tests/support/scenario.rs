@@ -244,29 +244,20 @@ impl Scenario {
                 "server",
                 "refuses",
                 count,
-                "deletion" | "deletions",
+                what @ ("deletion" | "deletions" | "read" | "reads"),
                 "of",
                 "attachment",
                 volume,
                 "on",
                 node,
             ] => {
-                let deletions = &mut stage.world.board.trouble.deletions;
-                deletions.insert(self.pair(volume, node)?, count.parse().ok()?);
-            }
-            [
-                "server",
-                "refuses",
-                count,
-                "read" | "reads",
-                "of",
-                "attachment",
-                volume,
-                "on",
-                node,
-            ] => {
-                let reads = &mut stage.world.board.trouble.reads;
-                reads.insert(self.pair(volume, node)?, count.parse().ok()?);
+                let trouble = &mut stage.world.board.trouble;
+                let refused = if what.starts_with("read") {
+                    &mut trouble.reads
+                } else {
+                    &mut trouble.deletions
+                };
+                refused.insert(self.pair(volume, node)?, count.parse().ok()?);
             }
             ["end"] => {}
             _ => return None,

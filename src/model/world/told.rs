@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::World;
 use super::board::{Board, Pair, PodObject, at};
+use super::driver::Answer;
 use super::process::Process;
 use crate::model::asw::Attachment as Belief;
 use crate::model::outside::Note;
@@ -155,6 +156,20 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    /// The driver attached the volume when it was asked to.
+    pub fn driver_attached(&mut self, pair: Pair) {
+        self.driver.attached.insert(pair);
+        self.driver.publish.insert(pair, Answer::Done);
+        self.attacher.forget(pair);
+    }
+
+    /// The driver let go of the volume when it was asked to.
+    pub fn driver_detached(&mut self, pair: Pair) {
+        self.driver.attached.remove(&pair);
+        self.driver.unpublish.insert(pair, Answer::Done);
+        self.attacher.forget(pair);
     }
 
     /// The attach of this pair ended.
