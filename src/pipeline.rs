@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use crate::clock;
 use crate::diagnose::tell::Teller;
 use crate::diagnose::{self, Finding, Findings, coverage};
@@ -105,9 +107,8 @@ impl Case {
     pub fn report_of(&self, run: &Run, end: &World) -> Report {
         let findings = diagnose::diagnose(&self.script(), run, end);
         let mut report = self.told(run, &findings);
-        for (divergence, finding) in report.divergences.iter_mut().zip(&findings.divergences) {
-            self.advise(divergence, finding, end);
-        }
+        let told = report.divergences.par_iter_mut().zip(&findings.divergences);
+        told.for_each(|(divergence, finding)| self.advise(divergence, finding, end));
         report
     }
 

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use crate::graph::cast::{Node, Volume};
 use crate::model::world::{CellState, World};
 use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
@@ -240,9 +242,8 @@ fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeM
             moved.entry(id).or_default().extend(step.volume);
         }
     }
-    let mut prospects: BTreeMap<Volume, Vec<(StepId, Outlook)>> = BTreeMap::new();
+    let mut prospects = Prospects::default();
     let mut replay = Replay::new(*script);
-    let mut last: BTreeMap<Volume, World> = BTreeMap::new();
     let mut seen = replay.steps();
     loop {
         let more = replay.advance();
@@ -252,28 +253,60 @@ fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeM
             .flatten()
             .copied()
             .collect();
-        for volume in volumes {
-            let Some(step) = now.checked_sub(1).and_then(|index| StepId::try_from(index).ok()) else {
-                continue;
-            };
-            let world = replay.world.only(volume);
-            let looks = prospects.entry(volume).or_default();
-            let outlook = if last.get(&volume).is_some_and(|before| before.same_but_time(&world)) {
-                looks
-                    .last()
-                    .map_or_else(|| outlook::ask(&world), |(_, outlook)| outlook.clone())
-            } else {
-                outlook::ask(&world)
-            };
-            looks.push((step, outlook));
-            last.insert(volume, world);
+        let step = now.checked_sub(1).and_then(|index| StepId::try_from(index).ok());
+        for (volume, step) in volumes.into_iter().zip(step.into_iter().cycle()) {
+            prospects.look(volume, step, replay.world.only(volume, &[]));
         }
         seen = now;
         if !more {
             break;
         }
     }
-    prospects
+    prospects.answers()
+}
+
+/// Questions that are asked at the same time.
+const AT_ONCE: usize = 256;
+
+/// Looks ahead that are to come, and those that were taken.
+#[derive(Default)]
+struct Prospects {
+    /// The step, and the world that is new then; `None` where it is as at the look before.
+    asked: Vec<(Volume, StepId, Option<World>)>,
+    /// The last world of each volume.
+    last: BTreeMap<Volume, World>,
+    answered: BTreeMap<Volume, Vec<(StepId, Outlook)>>,
+}
+
+impl Prospects {
+    fn look(&mut self, volume: Volume, step: StepId, world: World) {
+        let same = self
+            .last
+            .get(&volume)
+            .is_some_and(|before| before.same_but_time(&world));
+        self.asked.push((volume, step, (!same).then(|| world.clone())));
+        self.last.insert(volume, world);
+        if self.asked.len() >= AT_ONCE {
+            self.answer();
+        }
+    }
+
+    fn answer(&mut self) {
+        let asked = std::mem::take(&mut self.asked).into_par_iter();
+        let answers: Vec<(Volume, StepId, Option<Outlook>)> = asked
+            .map(|(volume, step, world)| (volume, step, world.map(outlook::ask)))
+            .collect();
+        for (volume, step, outlook) in answers {
+            let looks = self.answered.entry(volume).or_default();
+            let outlook = outlook.or_else(|| looks.last().map(|(_, before)| before.clone()));
+            looks.extend(outlook.map(|outlook| (step, outlook)));
+        }
+    }
+
+    fn answers(mut self) -> BTreeMap<Volume, Vec<(StepId, Outlook)>> {
+        self.answer();
+        self.answered
+    }
 }
 
 /// A rule that stayed broken from one look on, and until when.

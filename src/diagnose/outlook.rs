@@ -43,10 +43,9 @@ pub struct Outlook {
     pub broken: Vec<(Volume, Node, Broken)>,
 }
 
-/// Asks the model; `world` holds one volume only.
+/// Asks the model; the fork holds one volume only.
 #[must_use]
-pub fn ask(world: &World) -> Outlook {
-    let mut fork = world.clone();
+pub fn ask(mut fork: World) -> Outlook {
     if fork.settled() {
         return Outlook {
             settles: Some(fork.now),

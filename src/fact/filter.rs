@@ -6,21 +6,27 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
 use super::audit;
 use super::klog::{FILES, SIGNS};
 use super::party::CLOUD_FILES;
 use super::table::TABLE;
+use crate::record::klog_begins;
 
 /// Letters that each line which fits a row, or which is told without one, holds at least one of.
 static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let rows = TABLE.needles();
     let signs = SIGNS.iter().chain(&FILES).chain(&CLOUD_FILES).copied();
     let all = rows?.into_iter().chain(signs.map(str::to_owned));
-    AhoCorasick::new(all).ok()
+    // Every line of every log goes through here: three times as fast as what would be chosen for so many needles.
+    let kind = Some(AhoCorasickKind::DFA);
+    AhoCorasick::builder().kind(kind).build(all).ok()
 });
+
+/// Bytes at the begin of a klog line that hold no needle: severity, date and time of day.
+const STAMP: usize = 15;
 
 /// Whether a line could say anything; `true` for lines of forms that this room does not look into.
 #[must_use]
@@ -28,19 +34,25 @@ pub fn matters(line: &[u8]) -> bool {
     if line.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/") {
         return audit_matters(line);
     }
-    NEEDLES.as_ref().is_none_or(|needles| needles.is_match(line))
+    let told = if klog_begins(line) { line.get(STAMP..) } else { None };
+    NEEDLES
+        .as_ref()
+        .is_none_or(|needles| needles.is_match(told.unwrap_or(line)))
 }
+
+/// Before the path that a request is for.
+static URI: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"requestURI\":\""));
 
 /// Whether an audit event, its members in the order of the API server, can be a write that is part of the story.
 fn audit_matters(line: &[u8]) -> bool {
-    let told = |from: usize, key: &[u8]| {
-        let at = from + memmem::find(line.get(from..)?, key)? + key.len();
+    let told = |finder: &memmem::Finder| {
+        let at = finder.find(line)? + finder.needle().len();
         let value = line.get(at..)?;
         let end = memchr::memchr2(b'"', b'\\', value)?;
         // Behind an escape the value is not what stands here.
         (value.get(end) == Some(&b'"')).then(|| (at + end, value.get(..end).unwrap_or_default()))
     };
-    let Some((end, uri)) = told(0, b"\"requestURI\":\"") else {
+    let Some((end, uri)) = told(&URI) else {
         return true;
     };
     let Some(verb) = line.get(end..).and_then(|rest| rest.strip_prefix(b"\",\"verb\":\"")) else {

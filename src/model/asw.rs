@@ -100,6 +100,29 @@ impl Actual {
         }
     }
 
+    /// The same as if there were only this volume, and only the nodes that `keeps` tells.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId, keeps: &dyn Fn(NodeId) -> bool) -> Actual {
+        let of = |volumes: &[VolumeId]| volumes.iter().copied().filter(|other| *other == volume).collect();
+        let reports = self.reports.iter().filter(|report| keeps(report.node));
+        let in_use = self.in_use.as_deref().map(|sets| {
+            let kept = sets.iter().filter(|(node, _)| keeps(*node));
+            kept.map(|(node, volumes)| (*node, of(volumes))).collect()
+        });
+        Actual {
+            pairs: self.pairs_of(volume).to_vec(),
+            facts: self.facts_of(volume).copied().into_iter().collect(),
+            reports: reports
+                .map(|report| Report {
+                    volumes: of(&report.volumes),
+                    ..*report
+                })
+                .collect(),
+            in_use,
+            assume_mounted: self.assume_mounted,
+        }
+    }
+
     fn find(&self, cell: Cell) -> Result<usize, usize> {
         self.pairs.binary_search_by_key(&cell, |pair| pair.cell)
     }

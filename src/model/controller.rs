@@ -93,6 +93,19 @@ impl Controller {
         }
     }
 
+    /// The same as if there were only this volume, and only the nodes that `keeps` tells.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId, keeps: &dyn Fn(NodeId) -> bool) -> Controller {
+        let about = |run: &&Running| run.volume().map_or_else(|| keeps(run.node()), |of| of == volume);
+        Controller {
+            desired: self.desired.only(volume, keeps),
+            actual: self.actual.only(volume, keeps),
+            pending: self.pending.only(volume),
+            running: self.running.iter().filter(about).cloned().collect(),
+            ..*self
+        }
+    }
+
     /// Its options are others than was thought.
     pub fn configure(&mut self, config: Config) {
         self.config = config;

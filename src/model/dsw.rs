@@ -37,6 +37,16 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// The same as if there were only this volume, and only the nodes that `keeps` tells.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId, keeps: &dyn Fn(NodeId) -> bool) -> Desired {
+        let wanted = self.wanted.iter().filter(|wanted| wanted.cell.volume == volume);
+        Desired {
+            nodes: self.nodes.iter().filter(|managed| keeps(managed.node)).copied().collect(),
+            wanted: wanted.cloned().collect(),
+        }
+    }
+
     fn find(&self, cell: Cell) -> Result<usize, usize> {
         self.wanted.binary_search_by_key(&cell, |wanted| wanted.cell)
     }

@@ -231,6 +231,16 @@ impl Pending {
         }
     }
 
+    /// The same as if no operation had ever been about another volume.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId) -> Pending {
+        let about = |entry: &&Entry| entry.key.volume.is_none_or(|of| of == volume);
+        Pending {
+            entries: self.entries.iter().filter(about).copied().collect(),
+            choice: self.choice,
+        }
+    }
+
     /// The entries, in list order (removal moves the last entry into the hole, so this is not the order of age).
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::VolumeId;
-use crate::model::world::board::{Board, Pair};
+use crate::model::world::board::{Board, Pair, of_volume};
 use crate::model::world::driver::{Answer, CALL, Driver};
 use crate::time::{Span, Time};
 
@@ -69,9 +69,13 @@ impl Attacher {
         self.items.get(&pair).map_or(0, |item| item.failures)
     }
 
-    /// Forgets every other volume.
-    pub fn keep_only(&mut self, volume: VolumeId) {
-        self.items.retain(|pair, _| pair.0 == volume);
+    /// The same as if there were only this volume.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId) -> Attacher {
+        Attacher {
+            up: self.up,
+            items: of_volume(&self.items, volume),
+        }
     }
 
     /// The attachment was handled: its failures are forgotten.

@@ -17,6 +17,13 @@ pub const fn at((volume, node): Pair) -> Cell {
     Cell::new(volume, node)
 }
 
+/// What a map of pairs holds of one volume.
+#[must_use]
+pub fn of_volume<T: Clone>(pairs: &BTreeMap<Pair, T>, volume: VolumeId) -> BTreeMap<Pair, T> {
+    let range = pairs.range((volume, NodeId(0))..=(volume, NodeId(u32::MAX)));
+    range.map(|(pair, value)| (*pair, value.clone())).collect()
+}
+
 /// All objects that the machinery meets at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Board {
@@ -113,6 +120,34 @@ pub struct PodObject {
 }
 
 impl Board {
+    /// The same as if there were only this volume, and only the nodes that `keeps` tells.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId, keeps: &dyn Fn(NodeId) -> bool) -> Board {
+        let of = |volumes: &BTreeSet<VolumeId>| volumes.get(&volume).copied().into_iter().collect();
+        let nodes = self.nodes.iter().filter(|(node, _)| keeps(**node));
+        let pods = self.pods.iter().filter(|(_, pod)| pod.volumes.contains(&volume));
+        Board {
+            nodes: nodes
+                .map(|(node, object)| {
+                    let object = NodeObject {
+                        attached: of(&object.attached),
+                        in_use: of(&object.in_use),
+                        ..*object
+                    };
+                    (*node, object)
+                })
+                .collect(),
+            attachments: of_volume(&self.attachments, volume),
+            pods: pods
+                .map(|(id, pod)| {
+                    let volumes = vec![volume];
+                    (*id, PodObject { volumes, ..*pod })
+                })
+                .collect(),
+            trouble: self.trouble.clone(),
+        }
+    }
+
     /// Whether a pod that counts wants the volume on that node.
     #[must_use]
     pub fn wanted(&self, (volume, node): Pair) -> bool {

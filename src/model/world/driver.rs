@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::world::board::Pair;
+use crate::model::world::board::{Pair, of_volume};
+use crate::model::{NodeId, VolumeId};
 use crate::time::Span;
 
 /// How a call ends.
@@ -48,6 +49,24 @@ pub struct Driver {
 pub const CALL: Span = Span::millis(10);
 
 impl Driver {
+    /// The same as if there were only this volume.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId) -> Driver {
+        let of = |pairs: &BTreeSet<Pair>| {
+            let range = pairs.range((volume, NodeId(0))..=(volume, NodeId(u32::MAX)));
+            range.copied().collect()
+        };
+        Driver {
+            publish: of_volume(&self.publish, volume),
+            unpublish: of_volume(&self.unpublish, volume),
+            attached: of(&self.attached),
+            node_refuses: of(&self.node_refuses),
+            mount_refuses: of(&self.mount_refuses),
+            device_missing: of(&self.device_missing),
+            lets_two: self.lets_two,
+        }
+    }
+
     /// Answers a publish call for an exclusive or shared volume, and does it.
     pub fn publish(&mut self, pair: Pair, exclusive: bool) -> Answer {
         let elsewhere = self

@@ -72,28 +72,43 @@ impl World {
         self.exclusive.get(volume.index()).copied().unwrap_or(true)
     }
 
-    /// The same cluster as if it had only this volume: what is left of a fork that asks about one volume.
+    /// The same cluster as if it had only this volume, the nodes that have to do with it and some others: what is
+    /// left of a fork that asks about one volume.
     #[must_use]
-    pub fn only(&self, volume: VolumeId) -> World {
-        let mut world = self.clone();
-        world.board.attachments.retain(|pair, _| pair.0 == volume);
-        for pod in world.board.pods.values_mut() {
-            pod.volumes.retain(|used| *used == volume);
+    pub fn only(&self, volume: VolumeId, others: &[NodeId]) -> World {
+        let nodes = self.nodes_of(volume);
+        let keeps = |node: NodeId| nodes.contains(&node) || others.contains(&node);
+        let machines = self.machines.iter().filter(|(node, _)| keeps(**node));
+        World {
+            board: self.board.only(volume, &keeps),
+            process: self.process.as_ref().map(|process| process.only(volume, &keeps)),
+            machines: machines.map(|(node, machine)| (*node, machine.only(volume))).collect(),
+            attacher: self.attacher.only(volume),
+            driver: self.driver.only(volume),
+            exclusive: self.exclusive.clone(),
+            ..*self
         }
-        world.board.pods.retain(|_, pod| !pod.volumes.is_empty());
-        for object in world.board.nodes.values_mut() {
-            object.attached.retain(|held| *held == volume);
-            object.in_use.retain(|held| *held == volume);
+    }
+
+    /// The nodes at which any party has to do with a volume.
+    fn nodes_of(&self, volume: VolumeId) -> BTreeSet<NodeId> {
+        let pods = self.board.pods.values();
+        let mut nodes: BTreeSet<NodeId> = pods
+            .filter(|pod| pod.volumes.contains(&volume))
+            .map(|pod| pod.node)
+            .collect();
+        let lists = self.board.nodes.iter();
+        let listed = lists.filter(|(_, object)| object.attached.contains(&volume) || object.in_use.contains(&volume));
+        nodes.extend(listed.map(|(node, _)| *node));
+        let range = (volume, NodeId(0))..=(volume, NodeId(u32::MAX));
+        nodes.extend(self.board.attachments.range(range.clone()).map(|(pair, _)| pair.1));
+        nodes.extend(self.driver.attached.range(range).map(|pair| pair.1));
+        let machines = self.machines.iter();
+        nodes.extend(machines.filter(|(_, machine)| machine.volumes.contains_key(&volume)).map(|(node, _)| *node));
+        if let Some(process) = &self.process {
+            nodes.extend(process.nodes_of(volume));
         }
-        for machine in world.machines.values_mut() {
-            machine.volumes.retain(|held, _| *held == volume);
-        }
-        world.driver.attached.retain(|pair| pair.0 == volume);
-        world.attacher.keep_only(volume);
-        if let Some(process) = world.process.as_mut() {
-            process.keep_only(volume);
-        }
-        world
+        nodes
     }
 
     /// Whether nothing but the time (and who tries what again when) tells two clusters apart.

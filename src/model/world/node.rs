@@ -94,6 +94,17 @@ impl Machine {
         }
     }
 
+    /// The same as if there were only this volume.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId) -> Machine {
+        let known = self.reported_in_use.iter().copied();
+        Machine {
+            volumes: self.volumes.get(&volume).map(|held| (volume, *held)).into_iter().collect(),
+            reported_in_use: known.filter(|held| *held == volume).collect(),
+            ..*self
+        }
+    }
+
     /// Takes over what the board says is in use as what the kubelet knows to be reported.
     pub fn trust_board(&mut self, board: &Board, node: NodeId) {
         self.reported_in_use = board

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attacher::Attacher;
-use super::board::{Attachment, Board, NodeObject, Pair, PodObject, at, strike};
+use super::board::{Attachment, Board, NodeObject, Pair, PodObject, at, of_volume, strike};
 use crate::model::asw::{Attached, Attachment as Belief, Reported};
 use crate::model::controller::{Config, Controller, NodeView, PodView};
 use crate::model::operations::{AttachOutcome, LiveNode, key_of};
@@ -123,28 +123,19 @@ impl Process {
         self.controller.behave(profile);
     }
 
-    /// Forgets every other volume.
-    pub fn keep_only(&mut self, volume: VolumeId) {
-        let others: Vec<Pair> = self.pairs().into_iter().filter(|pair| pair.0 != volume).collect();
-        for (other, node) in others {
-            let due = self.is_due(node);
-            self.controller.actual.mark_detached(at((other, node)));
-            if !due {
-                self.patched(node);
-            }
-            let pods = self
-                .controller
-                .desired
-                .get(at((other, node)))
-                .map_or(Vec::new(), |wanted| wanted.pods.clone());
-            for pod in pods {
-                self.controller.desired.delete_pod(pod, at((other, node)));
-            }
+    /// The same as if there were only this volume, and only the nodes that `keeps` tells.
+    #[must_use]
+    pub fn only(&self, volume: VolumeId, keeps: &dyn Fn(NodeId) -> bool) -> Process {
+        let pods = self.pods.iter().filter(|(_, (_, volumes))| volumes.contains(&volume));
+        Process {
+            controller: self.controller.only(volume, keeps),
+            exclusive: self.exclusive.clone(),
+            operations: of_volume(&self.operations, volume),
+            pods: pods.map(|(pod, (node, _))| (*pod, (*node, vec![volume]))).collect(),
+            failed: of_volume(&self.failed, volume),
+            notes: None,
+            ..*self
         }
-        self.operations.retain(|pair, _| pair.0 == volume);
-        self.controller
-            .running
-            .retain(|run| run.volume().is_none_or(|of| of == volume));
     }
 
     /// Pairs of both states of world.
@@ -169,6 +160,16 @@ impl Process {
             .iter()
             .flat_map(|report| report.volumes.iter().map(|volume| (*volume, report.node)));
         held.chain(wanted).chain(listed).collect()
+    }
+
+    /// Nodes at which either state of world holds a volume.
+    pub fn nodes_of(&self, volume: VolumeId) -> impl Iterator<Item = NodeId> + '_ {
+        let Controller { actual, desired, .. } = &self.controller;
+        let held = actual.pairs_of(volume).iter().map(|pair| pair.cell.node);
+        let wanted = desired.wanted().iter().filter(move |wanted| wanted.cell.volume == volume);
+        let lists = actual.reports().iter();
+        let listed = lists.filter(move |report| report.volumes.binary_search(&volume).is_ok());
+        held.chain(wanted.map(|wanted| wanted.cell.node)).chain(listed.map(|report| report.node))
     }
 
     /// Whether the pair is held, and whether confirmed.
