@@ -114,7 +114,7 @@ pub fn read(raw: &str, names: &mut Names) -> Heard {
 /// Whether a request of that verb and path can be a write that is part of the story.
 #[must_use]
 pub fn could_matter(verb: &str, path: &str) -> bool {
-    const RESOURCES: [&str; 9] = [
+    const RESOURCES: [&str; 8] = [
         "nodes",
         "pods",
         "volumeattachments",
@@ -122,10 +122,14 @@ pub fn could_matter(verb: &str, path: &str) -> bool {
         "persistentvolumeclaims",
         "csinodes",
         "csidrivers",
-        "leases",
         "events",
     ];
-    is_write(verb) && addressed(path).is_none_or(|object| RESOURCES.contains(&object.resource.as_ref()))
+    let ours = |object: &ObjectRef| match object.resource.as_ref() {
+        // A new one's name is in its body.
+        "leases" => object.name.is_empty() || is_telling_lease(&object.namespace, &object.name),
+        resource => RESOURCES.contains(&resource),
+    };
+    is_write(verb) && addressed(path).is_none_or(|object| ours(&object))
 }
 
 fn is_write(verb: &str) -> bool {
@@ -443,7 +447,7 @@ fn cut_event(raw: &str, names: &mut Names) -> Heard {
 }
 
 /// The object that a request's path addresses: `/apis/<group>/<version>/[namespaces/<ns>/]<resource>/<name>[/<sub>]`.
-fn addressed(path: &str) -> Option<ObjectRef<'static>> {
+fn addressed(path: &str) -> Option<ObjectRef<'_>> {
     let path = path.split('?').next().unwrap_or(path);
     let mut parts = path.split('/').skip(1);
     let group = if parts.next()? == "apis" { parts.next()? } else { "" };
@@ -456,17 +460,16 @@ fn addressed(path: &str) -> Option<ObjectRef<'static>> {
         resource = inner;
         name = parts.next().unwrap_or("");
     }
-    let owned = |text: &str| Cow::Owned(text.to_owned());
     let subresource = path
         .rsplit('/')
         .next()
         .filter(|last| matches!(*last, "status" | "binding" | "eviction"));
     Some(ObjectRef {
-        group: owned(group),
-        resource: owned(resource),
-        namespace: owned(namespace),
-        name: owned(name),
-        subresource: owned(subresource.unwrap_or("")),
+        group: Cow::Borrowed(group),
+        resource: Cow::Borrowed(resource),
+        namespace: Cow::Borrowed(namespace),
+        name: Cow::Borrowed(name),
+        subresource: Cow::Borrowed(subresource.unwrap_or("")),
     })
 }
 

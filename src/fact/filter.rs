@@ -13,7 +13,7 @@ use super::audit;
 use super::klog::{FILES, SIGNS};
 use super::party::CLOUD_FILES;
 use super::table::TABLE;
-use crate::record::klog_begins;
+use crate::record::klog;
 
 /// Letters that each line which fits a row, or which is told without one, holds at least one of.
 static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -34,7 +34,7 @@ pub fn matters(line: &[u8]) -> bool {
     if line.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/") {
         return audit_matters(line);
     }
-    let told = if klog_begins(line) { line.get(STAMP..) } else { None };
+    let told = if klog::begins(line) { line.get(STAMP..) } else { None };
     NEEDLES
         .as_ref()
         .is_none_or(|needles| needles.is_match(told.unwrap_or(line)))

@@ -8,6 +8,77 @@ use std::io::{self, Read};
 /// Bytes of an over-long line that are passed over at once.
 const PASSED: usize = 1 << 20;
 
+/// Whole lines of a source.
+#[derive(Debug, Default)]
+pub struct Piece {
+    /// Their bytes at its begin; the rest is room for other pieces.
+    room: Vec<u8>,
+    len: usize,
+    /// Where each line ends: at its line feed, or where the piece ends.
+    pub ends: Vec<usize>,
+    /// Some line begins neither like klog nor like JSON.
+    pub mixed: bool,
+}
+
+impl Piece {
+    /// The lines.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+        self.ends.clear();
+        self.mixed = false;
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.room.truncate(self.len);
+        self.room.extend_from_slice(bytes);
+        self.len = self.room.len();
+    }
+
+    /// Reads so many bytes at most; fewer only at the end.
+    fn fill(&mut self, from: &mut dyn Read, want: usize) -> io::Result<usize> {
+        let begin = self.len;
+        if self.room.len() < begin + want {
+            self.room.resize(begin + want, 0);
+        }
+        while let Some(free) = self.room.get_mut(self.len..begin + want).filter(|free| !free.is_empty()) {
+            match from.read(free) {
+                Ok(0) => break,
+                Ok(got) => self.len += got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.len - begin)
+    }
+
+    /// Takes out the NUL bytes.
+    fn without_nul(&mut self) {
+        if memchr::memchr(0, self.bytes()).is_some() {
+            self.room.truncate(self.len);
+            self.room.retain(|byte| *byte != 0);
+            self.len = self.room.len();
+        }
+    }
+
+    /// Finds the ends of the lines.
+    fn rule(&mut self) {
+        let Piece { room, len, ends, mixed } = self;
+        let bytes = room.get(..*len).unwrap_or_default();
+        let mut from = 0;
+        let open = (!bytes.ends_with(b"\n")).then_some(bytes.len());
+        for end in memchr::memchr_iter(b'\n', bytes).chain(open) {
+            *mixed |= !matches!(bytes.get(from), Some(b'I' | b'W' | b'E' | b'F' | b'{'));
+            ends.push(end);
+            from = end + 1;
+        }
+    }
+}
+
 /// Cuts a stream at line ends.
 pub struct Cutter<'r> {
     bytes: &'r mut dyn Read,
@@ -16,6 +87,8 @@ pub struct Cutter<'r> {
     over: bool,
     /// Bytes of a line at most.
     most: usize,
+    /// Pieces that are read and can be filled anew.
+    spare: Vec<Piece>,
     /// Lines that were cut.
     pub long: u64,
     /// Bytes read.
@@ -30,13 +103,14 @@ impl<'r> Cutter<'r> {
             rest: Vec::new(),
             over: false,
             most,
+            spare: Vec::new(),
             long: 0,
             read: 0,
         }
     }
 
     /// Up to so many pieces.
-    pub fn batch(&mut self, count: usize, want: usize) -> io::Result<Vec<Vec<u8>>> {
+    pub fn batch(&mut self, count: usize, want: usize) -> io::Result<Vec<Piece>> {
         let mut batch = Vec::new();
         while batch.len() < count
             && let Some(piece) = self.next(want)?
@@ -46,50 +120,59 @@ impl<'r> Cutter<'r> {
         Ok(batch)
     }
 
+    /// Takes pieces back whose lines are read: memory that is at hand is faster than new one.
+    pub fn take_back(&mut self, pieces: Vec<Piece>) {
+        self.spare.extend(pieces);
+    }
+
     /// The next whole lines, about so many bytes of them.
-    fn next(&mut self, want: usize) -> io::Result<Option<Vec<u8>>> {
+    fn next(&mut self, want: usize) -> io::Result<Option<Piece>> {
         let most = self.most;
-        let mut piece = std::mem::take(&mut self.rest);
+        let mut piece = self.spare.pop().unwrap_or_default();
+        piece.clear();
+        piece.push(&std::mem::take(&mut self.rest));
         let mut from = 0;
         while !self.over {
-            let before = piece.len();
-            let got = (&mut *self.bytes).take(want as u64).read_to_end(&mut piece)?;
+            let before = piece.len;
+            let got = piece.fill(self.bytes, want)?;
             self.read += got as u64;
             self.over = got < want;
-            if self.read == got as u64 && piece.starts_with("\u{feff}".as_bytes()) {
-                piece.drain(..3);
+            if self.read == got as u64 && piece.bytes().starts_with("\u{feff}".as_bytes()) {
+                piece.room.drain(..3);
+                piece.len -= 3;
             }
-            let new = piece.get(from.min(before)..).unwrap_or_default();
-            if let Some(at) = memchr::memrchr(b'\n', new) {
-                self.rest = piece.split_off(from.min(before) + at + 1);
+            from = from.min(before);
+            if let Some(at) = memchr::memrchr(b'\n', piece.bytes().get(from..).unwrap_or_default()) {
+                let cut = from + at + 1;
+                self.rest.extend_from_slice(piece.bytes().get(cut..).unwrap_or_default());
+                piece.len = cut;
                 break;
             }
-            from = piece.len();
+            from = piece.len;
             // A line beyond the limit: its beginning is kept, the rest is passed over.
-            if piece.len() > most {
-                piece.truncate(most);
+            if piece.len > most {
+                piece.len = most;
                 self.long += 1;
-                self.pass_line(&mut piece)?;
+                piece.push(b"\n");
+                self.pass_line()?;
                 break;
             }
         }
-        if memchr::memchr(0, &piece).is_some() {
-            piece.retain(|byte| *byte != 0);
-        }
-        Ok((!piece.is_empty()).then_some(piece))
+        piece.without_nul();
+        piece.rule();
+        Ok((piece.len > 0).then_some(piece))
     }
 
     /// Reads up to the next line end, and keeps what is behind it.
-    fn pass_line(&mut self, piece: &mut Vec<u8>) -> io::Result<()> {
-        piece.push(b'\n');
-        let mut passed = Vec::new();
+    fn pass_line(&mut self) -> io::Result<()> {
+        let mut passed = Piece::default();
         while !self.over {
             passed.clear();
-            let got = (&mut *self.bytes).take(PASSED as u64).read_to_end(&mut passed)?;
+            let got = passed.fill(self.bytes, PASSED)?;
             self.read += got as u64;
             self.over = got < PASSED;
-            if let Some(at) = memchr::memchr(b'\n', &passed) {
-                self.rest = passed.split_off(at + 1);
+            if let Some(at) = memchr::memchr(b'\n', passed.bytes()) {
+                self.rest.extend_from_slice(passed.bytes().get(at + 1..).unwrap_or_default());
                 break;
             }
         }

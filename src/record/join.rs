@@ -17,6 +17,9 @@ use super::wrap::Layers;
 /// Continuation lines that one head takes along; those after are text of their own.
 const MOST_LINES: u32 = 4_096;
 
+/// The stream of lines without a wrapper.
+const UNWRAPPED: u64 = 0;
+
 /// Lines of other streams that may stand between two lines of one record.
 const MOST_APART: u32 = 1_024;
 
@@ -156,6 +159,19 @@ impl<'a> Joiner<'a> {
     pub fn unit(&mut self, unit: Unit<'a>, sink: &mut dyn Sink) {
         let glance = glance(unit.bytes, &mut |class, layers| sink.line(class, layers));
         self.place(unit.line, Cow::Borrowed(unit.bytes), glance, sink);
+    }
+
+    /// Whether an unwrapped first line of a record, which nothing continues, can be taken without the joiner: what was
+    /// open before it is closed then.
+    pub fn stands_alone(&mut self, sink: &mut dyn Sink) -> bool {
+        if self.backwards {
+            return false;
+        }
+        if !self.known && self.resolved.insert(UNWRAPPED) {
+            self.begun.insert(UNWRAPPED, false);
+        }
+        self.close(UNWRAPPED, sink);
+        true
     }
 
     fn place(&mut self, line: u32, bytes: Cow<'a, [u8]>, glance: Glance, sink: &mut dyn Sink) {
@@ -448,7 +464,7 @@ fn by_line(opens: Opens<'_>) -> Vec<(u64, Open<'_>)> {
 /// Looks at a line as far as joining needs it.
 fn glance(bytes: &[u8], tell: &mut dyn FnMut(Class, &Layers<'_>)) -> Glance {
     let plain = |class| Glance {
-        key: 0,
+        key: UNWRAPPED,
         class,
         part: false,
         streamed: false,
@@ -481,7 +497,7 @@ fn glance(bytes: &[u8], tell: &mut dyn FnMut(Class, &Layers<'_>)) -> Glance {
 
 fn key_of(layers: &Layers<'_>) -> u64 {
     if !layers.wrapped {
-        return 0;
+        return UNWRAPPED;
     }
     let mut hasher = FxHasher::default();
     (layers.host, layers.program, layers.pod, layers.stream, true).hash(&mut hasher);

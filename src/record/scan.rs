@@ -3,8 +3,13 @@
 //! In: chunks of whole lines, and what is known where each begins. Out: for each a page, its open ends and its counts.
 //! Lines that can say nothing are passed over here, before any parser sees them.
 
+use std::sync::LazyLock;
+
+use memchr::memmem;
+
 use super::anchor::Anchor;
 use super::body::Bodies;
+use super::cutter::Piece;
 use super::heading::Heading;
 use super::join::{AUDIT, Class, Edges, Joiner, Sink, Unit, Whole};
 use super::tally::Tally;
@@ -16,7 +21,7 @@ use crate::time::Time;
 /// Whole lines of a source, and what is known where they begin.
 pub struct Chunk<'b> {
     /// Them.
-    pub bytes: &'b [u8],
+    pub piece: &'b Piece,
     /// Nothing stands before it.
     pub first: bool,
     /// The number of the first.
@@ -69,6 +74,7 @@ impl<S: Scribe> Scan<'_, S> {
             tally,
             heading: heading.clone(),
             passed: Vec::new(),
+            audited: None,
         }
     }
 
@@ -93,6 +99,8 @@ pub struct Out<'o, S: Scribe> {
     heading: Heading,
     /// The header of the klog line that was passed over last; empty for none.
     passed: Vec<u8>,
+    /// The first and the last moment of the audit events passed over in the same ten seconds.
+    audited: Option<(Stamp, Stamp)>,
 }
 
 impl<S: Scribe> Out<'_, S> {
@@ -101,51 +109,85 @@ impl<S: Scribe> Out<'_, S> {
         let most = self.scan.limits.line_bytes;
         let mut joiner = Joiner::new(chunk.first, self.scan.anchor.newest_first, most);
         let mut line = chunk.line;
-        let piece = chunk.bytes.strip_suffix(b"\n").unwrap_or(chunk.bytes);
-        let ends = memchr::memchr_iter(b'\n', piece).chain(std::iter::once(piece.len()));
-        let mut from = 0;
-        for end in ends {
-            let bytes = piece.get(from..end).unwrap_or_default();
-            from = end + 1;
-            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-            self.tally.long += u64::from(bytes.len() > most);
-            let bytes = bytes.get(..most).unwrap_or(bytes);
-            joiner.unit(Unit { line, bytes }, self);
+        let mut lines = Lines::of(chunk.piece).peekable();
+        while let Some(whole) = lines.next() {
+            let bytes = whole.get(..most).unwrap_or(whole);
+            // What nothing continues and nothing is made of is done with here.
+            let alone = lines.peek().is_some_and(|next| is_headed(next));
+            if !(alone && is_headed(bytes) && joiner.stands_alone(self) && self.pass_line(bytes)) {
+                joiner.unit(Unit { line, bytes }, self);
+            }
+            self.tally.long += u64::from(whole.len() > most);
             line = line.saturating_add(1);
         }
         joiner.edges(line, self)
     }
 
-    /// Passes over a line that says nothing, if its form is one whose moment can be told without parsing it.
-    fn pass(&mut self, line: &[u8]) -> bool {
-        let headed = klog::begins(line);
-        if !headed && !line.starts_with(AUDIT) || self.scan.scribe.matters(line) {
-            return false;
+    /// Passes over a plain line, counted.
+    fn pass_line(&mut self, line: &[u8]) -> bool {
+        let passed = self.pass(line);
+        if passed {
+            let class = if line.starts_with(AUDIT) { Class::Audit } else { Class::Klog };
+            self.line(class, &Layers::default());
         }
-        if headed {
-            // Month, day and time of day up to the tens of seconds.
-            let same = self.passed.get(1..13) == line.get(1..13);
-            if !same {
-                self.tell_passed();
-            }
-            let begins = self.passed.is_empty();
-            self.passed.clear();
-            self.passed
-                .extend_from_slice(line.get(..line.len().min(HEADER)).unwrap_or(line));
-            if begins {
-                self.tell_moment();
-            }
-            return true;
-        }
-        let moment = audit_moment(line);
-        if let Some(at) = moment {
-            self.scan.scribe.passed(self.page, at);
-        }
-        moment.is_some()
+        passed
     }
 
-    /// Tells the moment of the line passed over last.
+    /// Passes over a line that says nothing, if its form is one whose moment can be told without parsing it.
+    fn pass(&mut self, line: &[u8]) -> bool {
+        if line.starts_with(AUDIT) {
+            return !self.scan.scribe.matters(line) && self.pass_audit(line);
+        }
+        if !klog::begins(line) || self.scan.scribe.matters(line) {
+            return false;
+        }
+        // Month, day and time of day up to the tens of seconds.
+        let same = self.passed.get(1..13) == line.get(1..13);
+        if !same {
+            self.tell_passed();
+        }
+        let begins = self.passed.is_empty();
+        self.passed.clear();
+        self.passed
+            .extend_from_slice(line.get(..line.len().min(HEADER)).unwrap_or(line));
+        if begins {
+            self.tell_moment();
+        }
+        true
+    }
+
+    /// The moments of audit events that are passed over: of those within the same ten seconds the first and the last are
+    /// told.
+    fn pass_audit(&mut self, line: &[u8]) -> bool {
+        let Some(stamp) = audit_stamp(line) else {
+            return false;
+        };
+        let tens = |stamp: &Stamp| <[u8; 18]>::try_from(stamp.get(..18).unwrap_or_default()).ok();
+        match &mut self.audited {
+            Some((first, last)) if tens(first) == tens(&stamp) => {
+                *first = (*first).min(stamp);
+                *last = (*last).max(stamp);
+            }
+            _ => {
+                self.tell_audited();
+                self.audited = Some((stamp, stamp));
+            }
+        }
+        true
+    }
+
+    fn tell_audited(&mut self) {
+        let told = self.audited.take();
+        for stamp in told.iter().flat_map(|(first, last)| [first, last]) {
+            if let Some(at) = std::str::from_utf8(stamp).ok().and_then(Time::parse) {
+                self.scan.scribe.passed(self.page, at);
+            }
+        }
+    }
+
+    /// Tells the moments of the lines passed over last.
     fn tell_passed(&mut self) {
+        self.tell_audited();
         if !self.passed.is_empty() {
             self.tell_moment();
             self.passed.clear();
@@ -161,12 +203,49 @@ impl<S: Scribe> Out<'_, S> {
     }
 }
 
-/// The moment of an audit event as the API server writes it.
-fn audit_moment(line: &[u8]) -> Option<Time> {
-    const KEY: &[u8] = b"\"stageTimestamp\":\"";
-    let at = memchr::memmem::rfind(line, KEY)? + KEY.len();
-    let stamp = line.get(at..)?.split(|byte| *byte == b'"').next()?;
-    Time::parse(std::str::from_utf8(stamp).ok()?)
+/// `2026-11-23T20:13:56.123456Z`
+type Stamp = [u8; 27];
+
+/// When an audit event was written, as the API server writes it.
+fn audit_stamp(line: &[u8]) -> Option<Stamp> {
+    static KEY: LazyLock<memmem::FinderRev> = LazyLock::new(|| memmem::FinderRev::new("\"stageTimestamp\":\""));
+    let from = KEY.rfind(line)? + KEY.needle().len();
+    let stamp: Stamp = line.get(from..from + 27)?.try_into().ok()?;
+    let form = b"dddd-dd-ddTdd:dd:dd.ddddddZ";
+    let fits = stamp.iter().zip(form).all(|(byte, form)| match form {
+        b'd' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    });
+    (fits && line.get(from + 27) == Some(&b'"')).then_some(stamp)
+}
+
+/// Whether a line is the first of a record, whatever stands before it, and carries no wrapper.
+fn is_headed(line: &[u8]) -> bool {
+    line.starts_with(AUDIT) || klog::begins(line)
+}
+
+/// The lines of a piece, without their ends.
+struct Lines<'b> {
+    piece: &'b Piece,
+    next: usize,
+    from: usize,
+}
+
+impl<'b> Lines<'b> {
+    fn of(piece: &'b Piece) -> Lines<'b> {
+        Lines { piece, next: 0, from: 0 }
+    }
+}
+
+impl<'b> Iterator for Lines<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let end = *self.piece.ends.get(self.next)?;
+        let line = self.piece.bytes().get(self.from..end).unwrap_or_default();
+        (self.next, self.from) = (self.next + 1, end + 1);
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
 }
 
 impl<S: Scribe> Sink for Out<'_, S> {

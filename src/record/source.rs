@@ -6,7 +6,7 @@
 use std::io::{self, Cursor, Read};
 
 use super::anchor::{Anchor, HEAD};
-use super::cutter::{Cutter, is_wide, narrow};
+use super::cutter::{Cutter, Piece, is_wide, narrow};
 use super::heading::Heading;
 use super::join::{self, Seam};
 use super::scan::{Chunk, Scan, Scanned};
@@ -114,7 +114,7 @@ impl<S: Scribe> Source<'_, '_, S> {
         let limits = self.context.limits;
         let mut cutter = Cutter::new(bytes, limits.line_bytes);
         let mut batch = cutter.batch(1, self.chunk)?;
-        let anchor = Anchor::of(batch.first().map_or(&[][..], Vec::as_slice), &self.context);
+        let anchor = Anchor::of(batch.first().map_or(&[][..], Piece::bytes), &self.context);
         let scan = Scan {
             anchor: &anchor,
             limits,
@@ -126,13 +126,13 @@ impl<S: Scribe> Source<'_, '_, S> {
         while !batch.is_empty() {
             let chunks: Vec<Chunk<'_>> = batch
                 .iter()
-                .map(|bytes| self.chunk_of(bytes, first, &mut line))
+                .map(|piece| self.chunk_of(piece, first, &mut line))
                 .collect();
             let (scanned, next) = scan.all(&chunks, || cutter.batch(width, self.chunk));
             for (chunk, scanned) in chunks.into_iter().zip(scanned) {
                 seam = self.stitch(&scan, seam, &chunk, scanned);
             }
-            batch = next?;
+            cutter.take_back(std::mem::replace(&mut batch, next?));
         }
         let mut page = self.scribe.page();
         let mut out = scan.out(&mut page, &mut self.tally, &self.heading);
@@ -152,16 +152,17 @@ impl<S: Scribe> Source<'_, '_, S> {
         Ok(())
     }
 
-    fn chunk_of<'b>(&mut self, bytes: &'b [u8], first: u32, line: &mut u32) -> Chunk<'b> {
+    fn chunk_of<'b>(&mut self, piece: &'b Piece, first: u32, line: &mut u32) -> Chunk<'b> {
         let chunk = Chunk {
-            bytes,
+            piece,
             first: *line == first,
             line: *line,
             heading: self.heading.clone(),
         };
-        self.heading.chunk(bytes);
-        let ends = memchr::memchr_iter(b'\n', bytes).count() + usize::from(!bytes.ends_with(b"\n"));
-        *line = line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
+        if piece.mixed {
+            self.heading.chunk(piece.bytes());
+        }
+        *line = line.saturating_add(u32::try_from(piece.ends.len()).unwrap_or(u32::MAX));
         chunk
     }
 
