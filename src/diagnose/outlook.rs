@@ -152,3 +152,63 @@ fn keeps_away(world: &World, pair: (Volume, Node)) -> bool {
     let waiting = world.waiting_pods();
     world.is_exclusive(pair.0) && waiting.iter().any(|(_, other)| other.0 == pair.0 && other.1 != pair.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::pipeline::{Case, Options};
+    use crate::replay::Replay;
+
+    /// All that a run shows whoever looks at every moment of it: each row of states, and since when.
+    fn seen(run: impl FnOnce(&mut dyn FnMut(&World) -> bool)) -> Vec<(Time, Vec<CellState>)> {
+        let mut seen: Vec<(Time, Vec<CellState>)> = Vec::new();
+        run(&mut |world| {
+            let states = world.pairs().into_iter().map(|pair| world.cell(pair)).collect();
+            if seen.last().is_none_or(|(_, last)| *last != states) {
+                seen.push((world.now, states));
+            }
+            false
+        });
+        seen
+    }
+
+    #[test]
+    fn every_run_is_the_same_without_jumps_over_rest() {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        let captures = std::fs::read_dir(root.join("remedies")).unwrap();
+        let captures = captures.map(|entry| entry.unwrap().path());
+        let captures = captures.filter(|path| path.extension().is_some_and(|end| end == "zst"));
+        // Turn by turn takes long: every twentieth world is enough.
+        let (mut met, mut runs) = (0, 0);
+        for path in captures.chain([root.join("FOUNDING")]) {
+            let case = Case::open(&[path], &Options::default()).unwrap();
+            let mut replay = Replay::new(case.script());
+            let mut told = replay.steps();
+            while replay.advance() {
+                if replay.steps() == std::mem::replace(&mut told, replay.steps()) {
+                    continue;
+                }
+                for (volume, _) in case.cast.volumes.iter().enumerate() {
+                    let fork = replay.world.only(Volume(u32::try_from(volume).unwrap()), &[]);
+                    if fork.settled() {
+                        continue;
+                    }
+                    met += 1;
+                    if met % 20 != 0 {
+                        continue;
+                    }
+                    runs += 1;
+                    let until = fork.now + HORIZON;
+                    let (mut jumps, mut turns) = (fork.clone(), fork);
+                    assert_eq!(
+                        seen(|stop| _ = jumps.run(until, stop)),
+                        seen(|stop| _ = turns.run_turn_by_turn(until, stop))
+                    );
+                }
+            }
+        }
+        assert!(runs > 100, "{runs}");
+    }
+}

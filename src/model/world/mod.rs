@@ -17,6 +17,7 @@ pub mod cell;
 pub mod driver;
 pub mod node;
 pub mod process;
+mod rest;
 mod told;
 
 use attacher::Attacher;
@@ -24,6 +25,7 @@ use board::{Board, NodeObject, Pair};
 use driver::Driver;
 use node::{Machine, Stage};
 use process::Process;
+use rest::Rest;
 
 pub use cell::{CellState, Held, Va};
 
@@ -172,7 +174,24 @@ impl World {
 
     /// Lets the cluster run by its own rules until a moment, or until `stop` says so. Gives the moment it stands at.
     pub fn run(&mut self, until: Time, stop: &mut dyn FnMut(&World) -> bool) -> Time {
+        let mut rest = Rest::default();
+        self.turn(until, stop, &mut |world| rest.pass(world, until))
+    }
+
+    /// The same, every turn of every loop taken.
+    #[cfg(test)]
+    pub(crate) fn run_turn_by_turn(&mut self, until: Time, stop: &mut dyn FnMut(&World) -> bool) -> Time {
+        self.turn(until, stop, &mut |_| ())
+    }
+
+    fn turn(
+        &mut self,
+        until: Time,
+        stop: &mut dyn FnMut(&World) -> bool,
+        rest: &mut dyn FnMut(&mut World),
+    ) -> Time {
         while self.now < until {
+            rest(self);
             let Some(next) = self.next_event().filter(|next| *next <= until) else {
                 self.now = until;
                 break;

@@ -17,7 +17,7 @@ const STATUS: Span = Span::secs(10);
 /// The status is written that often though nothing changed.
 const REPORT: Span = Span::secs(300);
 /// The reconciler's period.
-const PASS: Span = Span::millis(100);
+pub(super) const PASS: Span = Span::millis(100);
 /// First back-off of an operation.
 const RETRY_FIRST: Span = Span::millis(500);
 /// Longest back-off of an operation.
@@ -144,6 +144,23 @@ impl Machine {
     #[must_use]
     pub fn next(&self) -> Option<Time> {
         self.alive.then(|| self.next_pass.min(self.next_status))
+    }
+
+    /// Whether nothing but the time tells two machines apart.
+    pub(super) fn is_as(&self, other: &Machine) -> bool {
+        let timeless = |machine: &Machine| (machine.reachable, machine.alive, machine.fresh);
+        timeless(self) == timeless(other)
+            && self.volumes == other.volumes
+            && self.reported_in_use == other.reported_in_use
+    }
+
+    /// The next moment at which it acts otherwise although nothing has changed.
+    pub(super) fn deadline(&self, board: &Board, node: NodeId, now: Time) -> Option<Time> {
+        let retries = self.volumes.values().map(|held| held.not_before);
+        let ending = board.pods.values().filter(|pod| pod.node == node);
+        let ends = ending.filter_map(|pod| pod.deleting).flat_map(|grace| [grace, grace + CLEAN_UP]);
+        let later = retries.chain(ends).filter(|at| *at > now);
+        self.alive.then(|| later.fold(self.next_status, Time::min))
     }
 
     /// Runs every loop that is due; true if the Node object was written.

@@ -321,6 +321,32 @@ impl Process {
             .map(|until| until + Span(1))
     }
 
+    /// Whether anybody listens to what it decides.
+    pub(super) fn is_heard(&self) -> bool {
+        self.notes.is_some()
+    }
+
+    /// Whether nothing but the time tells two processes apart.
+    pub(super) fn is_as(&self, other: &Process) -> bool {
+        self.controller == other.controller
+            && self.operations == other.operations
+            && self.pods == other.pods
+            && self.failed == other.failed
+    }
+
+    /// The next moment at which it decides otherwise although nothing has changed.
+    pub(super) fn deadline(&self, now: Time) -> Time {
+        let looks = self.operations.values().map(|operation| operation.look);
+        let timers = [self.controller.until_retry(now), self.controller.until_timer(now)];
+        let timers = timers.into_iter().flatten().map(|left| now + left);
+        looks.chain(timers).fold(self.next_populate, Time::min)
+    }
+
+    /// Its passes before that moment are over.
+    pub(super) fn pass_over(&mut self, to: Time) {
+        self.next_pass = super::rest::turn(self.next_pass, to);
+    }
+
     /// When it acts next.
     #[must_use]
     pub fn next(&self) -> Time {
