@@ -180,7 +180,7 @@ mod tests {
         let captures = std::fs::read_dir(root.join("remedies")).unwrap();
         let captures = captures.map(|entry| entry.unwrap().path());
         let captures = captures.filter(|path| path.extension().is_some_and(|end| end == "zst"));
-        // Turn by turn takes long: every twentieth world is enough.
+        // Turn by turn takes long: every sixth world is enough.
         let (mut met, mut runs) = (0, 0);
         for path in captures.chain([root.join("FOUNDING")]) {
             let case = Case::open(&[path], &Options::default()).unwrap();
@@ -196,7 +196,7 @@ mod tests {
                         continue;
                     }
                     met += 1;
-                    if met % 20 != 0 {
+                    if met % 6 != 0 {
                         continue;
                     }
                     runs += 1;
