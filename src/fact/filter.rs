@@ -13,7 +13,6 @@ use super::audit;
 use super::klog::{FILES, SIGNS};
 use super::party::CLOUD_FILES;
 use super::table::TABLE;
-use crate::record::klog;
 
 /// Letters that each line which fits a row, or which is told without one, holds at least one of.
 static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -25,19 +24,24 @@ static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().kind(kind).build(all).ok()
 });
 
-/// Bytes at the begin of a klog line that hold no needle: severity, date and time of day.
-const STAMP: usize = 15;
+/// What date, time of day and process number are written in.
+const STAMP: &[u8] = b" .:0123456789";
 
-/// Whether a line could say anything; `true` for lines of forms that this room does not look into.
+/// Whether a line of klog or an audit event in JSON could say anything.
 #[must_use]
 pub fn matters(line: &[u8]) -> bool {
-    if line.starts_with(b"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/") {
+    if line.starts_with(b"{") {
         return audit_matters(line);
     }
-    let told = if klog::begins(line) { line.get(STAMP..) } else { None };
     NEEDLES
         .as_ref()
-        .is_none_or(|needles| needles.is_match(told.unwrap_or(line)))
+        .is_none_or(|needles| needles.is_match(behind_stamp(line)))
+}
+
+/// A klog line without its date, time and process, in which no needle begins.
+fn behind_stamp(line: &[u8]) -> &[u8] {
+    let stamp = line.iter().skip(1).take_while(|byte| STAMP.contains(byte)).count();
+    line.get(1 + stamp..).unwrap_or(line)
 }
 
 /// Before the path that a request is for.
@@ -77,6 +81,18 @@ mod tests {
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/x/secrets/s","verb":"update","user":{}}"#,
         ] {
             assert!(!matters(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_needle_begins_within_the_stamp() {
+        for needle in TABLE.needles().unwrap() {
+            // A point or a colon of the stamp has a digit behind it.
+            let begins = needle.trim_start_matches([':', '.']);
+            assert!(
+                !needle.starts_with(' ') && !begins.starts_with(|c: char| c.is_ascii_digit()),
+                "{needle}"
+            );
         }
     }
 

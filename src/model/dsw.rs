@@ -42,7 +42,12 @@ impl Desired {
     pub fn only(&self, volume: VolumeId, keeps: &dyn Fn(NodeId) -> bool) -> Desired {
         let wanted = self.wanted.iter().filter(|wanted| wanted.cell.volume == volume);
         Desired {
-            nodes: self.nodes.iter().filter(|managed| keeps(managed.node)).copied().collect(),
+            nodes: self
+                .nodes
+                .iter()
+                .filter(|managed| keeps(managed.node))
+                .copied()
+                .collect(),
             wanted: wanted.cloned().collect(),
         }
     }

@@ -34,18 +34,29 @@ impl Piece {
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        self.room.truncate(self.len);
-        self.room.extend_from_slice(bytes);
-        self.len = self.room.len();
+        self.make_room(bytes.len());
+        let end = self.len + bytes.len();
+        if let Some(free) = self.room.get_mut(self.len..end) {
+            free.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+
+    fn make_room(&mut self, more: usize) {
+        if self.room.len() < self.len + more {
+            self.room.resize(self.len + more, 0);
+        }
     }
 
     /// Reads so many bytes at most; fewer only at the end.
     fn fill(&mut self, from: &mut dyn Read, want: usize) -> io::Result<usize> {
         let begin = self.len;
-        if self.room.len() < begin + want {
-            self.room.resize(begin + want, 0);
-        }
-        while let Some(free) = self.room.get_mut(self.len..begin + want).filter(|free| !free.is_empty()) {
+        self.make_room(want);
+        while let Some(free) = self
+            .room
+            .get_mut(self.len..begin + want)
+            .filter(|free| !free.is_empty())
+        {
             match from.read(free) {
                 Ok(0) => break,
                 Ok(got) => self.len += got,
@@ -144,7 +155,8 @@ impl<'r> Cutter<'r> {
             from = from.min(before);
             if let Some(at) = memchr::memrchr(b'\n', piece.bytes().get(from..).unwrap_or_default()) {
                 let cut = from + at + 1;
-                self.rest.extend_from_slice(piece.bytes().get(cut..).unwrap_or_default());
+                self.rest
+                    .extend_from_slice(piece.bytes().get(cut..).unwrap_or_default());
                 piece.len = cut;
                 break;
             }
@@ -172,7 +184,8 @@ impl<'r> Cutter<'r> {
             self.read += got as u64;
             self.over = got < PASSED;
             if let Some(at) = memchr::memchr(b'\n', passed.bytes()) {
-                self.rest.extend_from_slice(passed.bytes().get(at + 1..).unwrap_or_default());
+                self.rest
+                    .extend_from_slice(passed.bytes().get(at + 1..).unwrap_or_default());
                 break;
             }
         }

@@ -109,12 +109,16 @@ impl<S: Scribe> Out<'_, S> {
         let most = self.scan.limits.line_bytes;
         let mut joiner = Joiner::new(chunk.first, self.scan.anchor.newest_first, most);
         let mut line = chunk.line;
-        let mut lines = Lines::of(chunk.piece).peekable();
-        while let Some(whole) = lines.next() {
+        let mut lines = Lines::of(chunk.piece).map(|line| (line, headed(line))).peekable();
+        while let Some((whole, head)) = lines.next() {
             let bytes = whole.get(..most).unwrap_or(whole);
+            let alone = lines.peek().is_some_and(|(_, next)| next.is_some());
             // What nothing continues and nothing is made of is done with here.
-            let alone = lines.peek().is_some_and(|next| is_headed(next));
-            if !(alone && is_headed(bytes) && joiner.stands_alone(self) && self.pass_line(bytes)) {
+            let done = match head.filter(|_| alone) {
+                Some(class) => joiner.stands_alone(self) && self.pass_line(bytes, class),
+                None => false,
+            };
+            if !done {
                 joiner.unit(Unit { line, bytes }, self);
             }
             self.tally.long += u64::from(whole.len() > most);
@@ -124,22 +128,21 @@ impl<S: Scribe> Out<'_, S> {
     }
 
     /// Passes over a plain line, counted.
-    fn pass_line(&mut self, line: &[u8]) -> bool {
-        let passed = self.pass(line);
+    fn pass_line(&mut self, line: &[u8], class: Class) -> bool {
+        let passed = self.pass(line, class);
         if passed {
-            let class = if line.starts_with(AUDIT) { Class::Audit } else { Class::Klog };
             self.line(class, &Layers::default());
         }
         passed
     }
 
     /// Passes over a line that says nothing, if its form is one whose moment can be told without parsing it.
-    fn pass(&mut self, line: &[u8]) -> bool {
-        if line.starts_with(AUDIT) {
-            return !self.scan.scribe.matters(line) && self.pass_audit(line);
-        }
-        if !klog::begins(line) || self.scan.scribe.matters(line) {
+    fn pass(&mut self, line: &[u8], class: Class) -> bool {
+        if self.scan.scribe.matters(line) {
             return false;
+        }
+        if class == Class::Audit {
+            return self.pass_audit(line);
         }
         // Month, day and time of day up to the tens of seconds.
         let same = self.passed.get(1..13) == line.get(1..13);
@@ -208,8 +211,14 @@ type Stamp = [u8; 27];
 
 /// When an audit event was written, as the API server writes it.
 fn audit_stamp(line: &[u8]) -> Option<Stamp> {
-    static KEY: LazyLock<memmem::FinderRev> = LazyLock::new(|| memmem::FinderRev::new("\"stageTimestamp\":\""));
-    let from = KEY.rfind(line)? + KEY.needle().len();
+    static KEY: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"stageTimestamp\":\""));
+    // It is one of the last members, and a word of a body would stand before it.
+    let near = line.len().saturating_sub(NEAR_END);
+    let within = |from: usize| {
+        let found = KEY.find_iter(line.get(from..)?).last()?;
+        Some(from + found + KEY.needle().len())
+    };
+    let from = within(near).or_else(|| within(0))?;
     let stamp: Stamp = line.get(from..from + 27)?.try_into().ok()?;
     let form = b"dddd-dd-ddTdd:dd:dd.ddddddZ";
     let fits = stamp.iter().zip(form).all(|(byte, form)| match form {
@@ -219,9 +228,15 @@ fn audit_stamp(line: &[u8]) -> Option<Stamp> {
     (fits && line.get(from + 27) == Some(&b'"')).then_some(stamp)
 }
 
-/// Whether a line is the first of a record, whatever stands before it, and carries no wrapper.
-fn is_headed(line: &[u8]) -> bool {
-    line.starts_with(AUDIT) || klog::begins(line)
+/// Bytes at the end of an audit event in which its time is looked for first.
+const NEAR_END: usize = 512;
+
+/// What a line is that is the first of a record, whatever stands before it, and that carries no wrapper.
+fn headed(line: &[u8]) -> Option<Class> {
+    match line.first()? {
+        b'{' => line.starts_with(AUDIT).then_some(Class::Audit),
+        _ => klog::begins(line).then_some(Class::Klog),
+    }
 }
 
 /// The lines of a piece, without their ends.
@@ -233,7 +248,11 @@ struct Lines<'b> {
 
 impl<'b> Lines<'b> {
     fn of(piece: &'b Piece) -> Lines<'b> {
-        Lines { piece, next: 0, from: 0 }
+        Lines {
+            piece,
+            next: 0,
+            from: 0,
+        }
     }
 }
 
@@ -250,7 +269,8 @@ impl<'b> Iterator for Lines<'b> {
 
 impl<S: Scribe> Sink for Out<'_, S> {
     fn whole(&mut self, record: &Whole<'_>) {
-        if record.more.is_empty() && self.pass(&record.head) {
+        let class = headed(&record.head).filter(|_| record.more.is_empty());
+        if class.is_some_and(|class| self.pass(&record.head, class)) {
             return;
         }
         let bodies = Bodies {

@@ -106,7 +106,11 @@ impl World {
         nodes.extend(self.board.attachments.range(range.clone()).map(|(pair, _)| pair.1));
         nodes.extend(self.driver.attached.range(range).map(|pair| pair.1));
         let machines = self.machines.iter();
-        nodes.extend(machines.filter(|(_, machine)| machine.volumes.contains_key(&volume)).map(|(node, _)| *node));
+        nodes.extend(
+            machines
+                .filter(|(_, machine)| machine.volumes.contains_key(&volume))
+                .map(|(node, _)| *node),
+        );
         if let Some(process) = &self.process {
             nodes.extend(process.nodes_of(volume));
         }
@@ -184,12 +188,7 @@ impl World {
         self.turn(until, stop, &mut |_| ())
     }
 
-    fn turn(
-        &mut self,
-        until: Time,
-        stop: &mut dyn FnMut(&World) -> bool,
-        rest: &mut dyn FnMut(&mut World),
-    ) -> Time {
+    fn turn(&mut self, until: Time, stop: &mut dyn FnMut(&World) -> bool, rest: &mut dyn FnMut(&mut World)) -> Time {
         while self.now < until {
             rest(self);
             let Some(next) = self.next_event().filter(|next| *next <= until) else {

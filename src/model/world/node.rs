@@ -99,7 +99,12 @@ impl Machine {
     pub fn only(&self, volume: VolumeId) -> Machine {
         let known = self.reported_in_use.iter().copied();
         Machine {
-            volumes: self.volumes.get(&volume).map(|held| (volume, *held)).into_iter().collect(),
+            volumes: self
+                .volumes
+                .get(&volume)
+                .map(|held| (volume, *held))
+                .into_iter()
+                .collect(),
             reported_in_use: known.filter(|held| *held == volume).collect(),
             ..*self
         }
@@ -158,7 +163,9 @@ impl Machine {
     pub(super) fn deadline(&self, board: &Board, node: NodeId, now: Time) -> Option<Time> {
         let retries = self.volumes.values().map(|held| held.not_before);
         let ending = board.pods.values().filter(|pod| pod.node == node);
-        let ends = ending.filter_map(|pod| pod.deleting).flat_map(|grace| [grace, grace + CLEAN_UP]);
+        let ends = ending
+            .filter_map(|pod| pod.deleting)
+            .flat_map(|grace| [grace, grace + CLEAN_UP]);
         let later = retries.chain(ends).filter(|at| *at > now);
         self.alive.then(|| later.fold(self.next_status, Time::min))
     }

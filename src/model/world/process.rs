@@ -166,10 +166,14 @@ impl Process {
     pub fn nodes_of(&self, volume: VolumeId) -> impl Iterator<Item = NodeId> + '_ {
         let Controller { actual, desired, .. } = &self.controller;
         let held = actual.pairs_of(volume).iter().map(|pair| pair.cell.node);
-        let wanted = desired.wanted().iter().filter(move |wanted| wanted.cell.volume == volume);
+        let wanted = desired
+            .wanted()
+            .iter()
+            .filter(move |wanted| wanted.cell.volume == volume);
         let lists = actual.reports().iter();
         let listed = lists.filter(move |report| report.volumes.binary_search(&volume).is_ok());
-        held.chain(wanted.map(|wanted| wanted.cell.node)).chain(listed.map(|report| report.node))
+        held.chain(wanted.map(|wanted| wanted.cell.node))
+            .chain(listed.map(|report| report.node))
     }
 
     /// Whether the pair is held, and whether confirmed.

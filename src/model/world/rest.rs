@@ -56,10 +56,7 @@ impl World {
         let machines = self.machines.iter();
         let machines = machines.filter_map(|(node, machine)| machine.deadline(&self.board, *node, self.now));
         let process = self.process.as_ref().map(|process| process.deadline(self.now));
-        machines
-            .chain(process)
-            .chain(self.attacher.next(&self.board))
-            .min()
+        machines.chain(process).chain(self.attacher.next(&self.board)).min()
     }
 
     /// The turns of all loops before that moment are over.
