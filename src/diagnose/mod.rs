@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::graph::cast::{Node, Volume};
+use crate::graph::cast::Volume;
+use crate::model::world::board::all_of;
 use crate::model::world::{CellState, World};
 use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
 use crate::report::WaitKind;
@@ -254,8 +255,10 @@ fn look_ahead(script: &Script, run: &Run, suspects: &BTreeSet<Volume>) -> BTreeM
             .copied()
             .collect();
         let step = now.checked_sub(1).and_then(|index| StepId::try_from(index).ok());
-        for (volume, step) in volumes.into_iter().zip(step.into_iter().cycle()) {
-            prospects.look(volume, step, replay.world.only(volume, &[]));
+        if let Some(step) = step {
+            for volume in volumes {
+                prospects.look(volume, step, replay.world.only(volume, &[]));
+            }
         }
         seen = now;
         if !more {
@@ -371,7 +374,7 @@ fn agreed_between(run: &Run, volume: Volume, from: StepId, to: StepId) -> bool {
 }
 
 fn agrees_at(run: &Run, volume: Volume, step: StepId) -> bool {
-    let cells = run.track.range((volume, Node(0))..=(volume, Node(u32::MAX)));
+    let cells = run.track.range(all_of(volume));
     cells
         .map(|(cell, _)| run.state_at(*cell, step))
         .all(|state| state.is_none_or(|state| state.agrees()))

@@ -6,6 +6,7 @@
 use super::Finding;
 use crate::graph::cast::Node;
 use crate::model::profile::Behaviour;
+use crate::model::world::board::all_of;
 use crate::model::world::{CellState, Held, Va};
 use crate::replay::{Cell, Deed, Run, Script, StepId};
 use crate::report::WaitKind;
@@ -241,7 +242,7 @@ fn timer(script: &Script, run: &Run, other: Cell, moment: &Moment) -> WaitKind {
 
 /// The pair that keeps an exclusive volume from this one.
 fn other_holder(run: &Run, cell: Cell, step: StepId) -> Option<(Cell, CellState)> {
-    let cells = run.track.range((cell.0, Node(0))..=(cell.0, Node(u32::MAX)));
+    let cells = run.track.range(all_of(cell.0));
     let others = cells
         .filter(|(other, _)| **other != cell)
         .filter_map(|(other, _)| Some((*other, run.state_at(*other, step)?)));

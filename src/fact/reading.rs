@@ -22,7 +22,7 @@ use super::{Fact, Reading, Source, SourceId, fold, party, trace};
 /// What reading depends on.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
-    /// Fold lines that repeat every pass of the reconciler into one fact with a [`Repeat`].
+    /// Fold lines that repeat every pass of the reconciler into one fact with a [`super::Repeat`].
     pub fold: bool,
     /// Limits on what is opened.
     pub limits: Limits,

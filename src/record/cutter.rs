@@ -15,7 +15,7 @@ pub struct Piece {
     room: Vec<u8>,
     len: usize,
     /// Where each line ends: at its line feed, or where the piece ends.
-    pub ends: Vec<usize>,
+    ends: Vec<usize>,
     /// Some line begins neither like klog nor like JSON.
     pub mixed: bool,
 }
@@ -25,6 +25,16 @@ impl Piece {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.room.get(..self.len).unwrap_or_default()
+    }
+
+    /// Each line, without its end.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let line = self.room.get(from..*end).unwrap_or_default();
+            from = end + 1;
+            line.strip_suffix(b"\r").unwrap_or(line)
+        })
     }
 
     fn clear(&mut self) {

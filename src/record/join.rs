@@ -161,14 +161,14 @@ impl<'a> Joiner<'a> {
         self.place(unit.line, Cow::Borrowed(unit.bytes), glance, sink);
     }
 
-    /// Whether an unwrapped first line of a record, which nothing continues, can be taken without the joiner: what was
-    /// open before it is closed then.
+    /// Whether an unwrapped first line of a record, which nothing continues, is a record without the joiner's help: what
+    /// was open before it is closed then.
     pub fn stands_alone(&mut self, sink: &mut dyn Sink) -> bool {
         if self.backwards {
             return false;
         }
-        if !self.known && self.resolved.insert(UNWRAPPED) {
-            self.begun.insert(UNWRAPPED, false);
+        if !self.known {
+            self.resolved.insert(UNWRAPPED);
         }
         self.close(UNWRAPPED, sink);
         true

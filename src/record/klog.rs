@@ -117,11 +117,14 @@ pub fn begins(line: &[u8]) -> bool {
 /// `hh:mm:ss.` within the blanks after the date.
 fn has_clock(after: &[u8]) -> bool {
     let clock = after.get(4..).unwrap_or_default().trim_ascii_start();
-    clock.get(..9).is_some_and(|clock| {
-        clock.iter().zip(b"dd:dd:dd.").all(|(byte, form)| match form {
-            b'd' => byte.is_ascii_digit(),
-            mark => byte == mark,
-        })
+    clock.get(..9).is_some_and(|clock| has_form(clock, b"dd:dd:dd."))
+}
+
+/// Whether bytes are like a form of the same length, in which `d` stands for a digit.
+pub(super) fn has_form(bytes: &[u8], form: &[u8]) -> bool {
+    bytes.iter().zip(form).all(|(byte, form)| match form {
+        b'd' => byte.is_ascii_digit(),
+        mark => byte == mark,
     })
 }
 

@@ -3,6 +3,7 @@
 //! In: chunks of whole lines, and what is known where each begins. Out: for each a page, its open ends and its counts.
 //! Lines that can say nothing are passed over here, before any parser sees them.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem;
@@ -109,31 +110,59 @@ impl<S: Scribe> Out<'_, S> {
         let most = self.scan.limits.line_bytes;
         let mut joiner = Joiner::new(chunk.first, self.scan.anchor.newest_first, most);
         let mut line = chunk.line;
-        let mut lines = Lines::of(chunk.piece).map(|line| (line, headed(line))).peekable();
+        let mut lines = chunk.piece.lines().map(|line| (line, headed(line))).peekable();
         while let Some((whole, head)) = lines.next() {
             let bytes = whole.get(..most).unwrap_or(whole);
-            let alone = lines.peek().is_some_and(|(_, next)| next.is_some());
-            // What nothing continues and nothing is made of is done with here.
-            let done = match head.filter(|_| alone) {
-                Some(class) => joiner.stands_alone(self) && self.pass_line(bytes, class),
-                None => false,
-            };
-            if !done {
-                joiner.unit(Unit { line, bytes }, self);
-            }
             self.tally.long += u64::from(whole.len() > most);
+            let alone = lines.peek().is_some_and(|(_, next)| next.is_some());
+            match head.filter(|_| alone && joiner.stands_alone(self)) {
+                Some(class) => self.alone(line, bytes, class),
+                None => joiner.unit(Unit { line, bytes }, self),
+            }
             line = line.saturating_add(1);
         }
         joiner.edges(line, self)
     }
 
-    /// Passes over a plain line, counted.
-    fn pass_line(&mut self, line: &[u8], class: Class) -> bool {
-        let passed = self.pass(line, class);
-        if passed {
-            self.line(class, &Layers::default());
+    /// Takes a plain line that is a record.
+    fn alone(&mut self, line: u32, bytes: &[u8], class: Class) {
+        self.line(class, &Layers::default());
+        if !self.pass(bytes, class) {
+            self.read(&Whole {
+                line,
+                lines: 1,
+                head: Cow::Borrowed(bytes),
+                more: Vec::new(),
+            });
         }
-        passed
+    }
+
+    /// Hands on what a record says.
+    fn read(&mut self, record: &Whole<'_>) {
+        let bodies = Bodies {
+            anchor: self.scan.anchor,
+            json_depth: self.scan.limits.json_depth,
+        };
+        let (scribe, heading, page) = (self.scan.scribe, &mut self.heading, &mut *self.page);
+        let evidence = bodies.read(record, &mut |record| {
+            if let Body::Text(text) = &record.body {
+                heading.line(text);
+            }
+            if heading.is_empty() {
+                return scribe.record(page, record);
+            }
+            let outer = heading.under(&record.outer);
+            scribe.record(
+                page,
+                &Record {
+                    outer,
+                    ..record.clone()
+                },
+            );
+        });
+        if self.tally.evidence.is_none() {
+            self.tally.evidence = evidence;
+        }
     }
 
     /// Passes over a line that says nothing, if its form is one whose moment can be told without parsing it.
@@ -220,11 +249,7 @@ fn audit_stamp(line: &[u8]) -> Option<Stamp> {
     };
     let from = within(near).or_else(|| within(0))?;
     let stamp: Stamp = line.get(from..from + 27)?.try_into().ok()?;
-    let form = b"dddd-dd-ddTdd:dd:dd.ddddddZ";
-    let fits = stamp.iter().zip(form).all(|(byte, form)| match form {
-        b'd' => byte.is_ascii_digit(),
-        mark => byte == mark,
-    });
+    let fits = klog::has_form(&stamp, b"dddd-dd-ddTdd:dd:dd.ddddddZ");
     (fits && line.get(from + 27) == Some(&b'"')).then_some(stamp)
 }
 
@@ -239,64 +264,13 @@ fn headed(line: &[u8]) -> Option<Class> {
     }
 }
 
-/// The lines of a piece, without their ends.
-struct Lines<'b> {
-    piece: &'b Piece,
-    next: usize,
-    from: usize,
-}
-
-impl<'b> Lines<'b> {
-    fn of(piece: &'b Piece) -> Lines<'b> {
-        Lines {
-            piece,
-            next: 0,
-            from: 0,
-        }
-    }
-}
-
-impl<'b> Iterator for Lines<'b> {
-    type Item = &'b [u8];
-
-    fn next(&mut self) -> Option<&'b [u8]> {
-        let end = *self.piece.ends.get(self.next)?;
-        let line = self.piece.bytes().get(self.from..end).unwrap_or_default();
-        (self.next, self.from) = (self.next + 1, end + 1);
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
-    }
-}
-
 impl<S: Scribe> Sink for Out<'_, S> {
     fn whole(&mut self, record: &Whole<'_>) {
         let class = headed(&record.head).filter(|_| record.more.is_empty());
         if class.is_some_and(|class| self.pass(&record.head, class)) {
             return;
         }
-        let bodies = Bodies {
-            anchor: self.scan.anchor,
-            json_depth: self.scan.limits.json_depth,
-        };
-        let (scribe, heading, page) = (self.scan.scribe, &mut self.heading, &mut *self.page);
-        let evidence = bodies.read(record, &mut |record| {
-            if let Body::Text(text) = &record.body {
-                heading.line(text);
-            }
-            if heading.is_empty() {
-                return scribe.record(page, record);
-            }
-            let outer = heading.under(&record.outer);
-            scribe.record(
-                page,
-                &Record {
-                    outer,
-                    ..record.clone()
-                },
-            );
-        });
-        if self.tally.evidence.is_none() {
-            self.tally.evidence = evidence;
-        }
+        self.read(record);
     }
 
     fn line(&mut self, class: Class, layers: &Layers<'_>) {

@@ -162,7 +162,7 @@ impl<S: Scribe> Source<'_, '_, S> {
         if piece.mixed {
             self.heading.chunk(piece.bytes());
         }
-        *line = line.saturating_add(u32::try_from(piece.ends.len()).unwrap_or(u32::MAX));
+        *line = line.saturating_add(u32::try_from(piece.lines().len()).unwrap_or(u32::MAX));
         chunk
     }
 

@@ -192,10 +192,16 @@ impl Fork {
             Plain::RestartKubelet => self.later(KUBELET_STARTS, Move::KubeletStarts),
             Plain::OtherVolumeOnNode => self.later(OTHER_ATTACH, Move::ReportDue),
             Plain::DeletePodSameNode => self.delete_pods(Some(node), false)?,
-            Plain::DeletePodOtherNode | Plain::SpreadPods => self.delete_pods(self.other_node(), false)?,
+            Plain::DeletePodOtherNode | Plain::SpreadPods => {
+                self.delete_pods(self.world.other_ready_node(self.pair.1), false)?;
+            }
             Plain::ForceDeletePod => {
                 let ready = self.world.board.nodes.get(&node).is_some_and(|object| object.ready);
-                let to = if ready { Some(node) } else { self.other_node() };
+                let to = if ready {
+                    Some(node)
+                } else {
+                    self.world.other_ready_node(self.pair.1)
+                };
                 self.delete_pods(to, true)?;
             }
         }
@@ -225,14 +231,6 @@ impl Fork {
         change(object.ok_or("there is no Node object of this name")?);
         self.world.deliver_node(node, false);
         Ok(())
-    }
-
-    /// Another node that is ready.
-    fn other_node(&self) -> Option<NodeId> {
-        let mut nodes = self.world.board.nodes.iter();
-        nodes
-            .find(|(node, object)| **node != self.pair.1 && object.ready)
-            .map(|(node, _)| *node)
     }
 
     /// Deletes the pods that use the pair; a successor comes to `node` unless one waits elsewhere already.

@@ -71,9 +71,7 @@ pub fn ask(
     acts: &[Act],
     says: Option<driver::Answer>,
 ) -> Answer {
-    let ready = world.board.nodes.iter().filter(|(_, object)| object.ready);
-    let others = ready.map(|(other, _)| *other).filter(|other| *other != node).take(1);
-    let others: Vec<Node> = others.chain([node]).collect();
+    let others: Vec<Node> = world.other_ready_node(node).into_iter().chain([node]).collect();
     let mut world = world.only(volume, &others);
     bury_the_dead(script, &mut world);
     let now = world.now;

@@ -4,6 +4,7 @@
 //! and who looks when, is the parties' business.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use crate::model::{Cell, NodeId, PodId, VolumeId};
 use crate::time::Time;
@@ -17,10 +18,16 @@ pub const fn at((volume, node): Pair) -> Cell {
     Cell::new(volume, node)
 }
 
+/// All pairs of one volume, as a range of those in order.
+#[must_use]
+pub const fn all_of(volume: VolumeId) -> RangeInclusive<Pair> {
+    (volume, NodeId(0))..=(volume, NodeId(u32::MAX))
+}
+
 /// What a map of pairs holds of one volume.
 #[must_use]
 pub fn of_volume<T: Clone>(pairs: &BTreeMap<Pair, T>, volume: VolumeId) -> BTreeMap<Pair, T> {
-    let range = pairs.range((volume, NodeId(0))..=(volume, NodeId(u32::MAX)));
+    let range = pairs.range(all_of(volume));
     range.map(|(pair, value)| (*pair, value.clone())).collect()
 }
 

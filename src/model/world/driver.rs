@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::world::board::{Pair, of_volume};
-use crate::model::{NodeId, VolumeId};
+use crate::model::VolumeId;
+use crate::model::world::board::{Pair, all_of, of_volume};
 use crate::time::Span;
 
 /// How a call ends.
@@ -52,10 +52,7 @@ impl Driver {
     /// The same as if there were only this volume.
     #[must_use]
     pub fn only(&self, volume: VolumeId) -> Driver {
-        let of = |pairs: &BTreeSet<Pair>| {
-            let range = pairs.range((volume, NodeId(0))..=(volume, NodeId(u32::MAX)));
-            range.copied().collect()
-        };
+        let of = |pairs: &BTreeSet<Pair>| pairs.range(all_of(volume)).copied().collect();
         Driver {
             publish: of_volume(&self.publish, volume),
             unpublish: of_volume(&self.unpublish, volume),

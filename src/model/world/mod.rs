@@ -21,7 +21,7 @@ mod rest;
 mod told;
 
 use attacher::Attacher;
-use board::{Board, NodeObject, Pair};
+use board::{Board, NodeObject, Pair, all_of};
 use driver::Driver;
 use node::{Machine, Stage};
 use process::Process;
@@ -94,59 +94,51 @@ impl World {
 
     /// The nodes at which any party has to do with a volume.
     fn nodes_of(&self, volume: VolumeId) -> BTreeSet<NodeId> {
-        let pods = self.board.pods.values();
-        let mut nodes: BTreeSet<NodeId> = pods
-            .filter(|pod| pod.volumes.contains(&volume))
-            .map(|pod| pod.node)
-            .collect();
-        let lists = self.board.nodes.iter();
-        let listed = lists.filter(|(_, object)| object.attached.contains(&volume) || object.in_use.contains(&volume));
-        nodes.extend(listed.map(|(node, _)| *node));
-        let range = (volume, NodeId(0))..=(volume, NodeId(u32::MAX));
-        nodes.extend(self.board.attachments.range(range.clone()).map(|(pair, _)| pair.1));
-        nodes.extend(self.driver.attached.range(range).map(|pair| pair.1));
+        let hanging = self.driver.attached.range(all_of(volume)).copied();
+        let named = self.named().filter(|pair| pair.0 == volume).chain(hanging);
+        let mut nodes: BTreeSet<NodeId> = named.map(|pair| pair.1).collect();
         let machines = self.machines.iter();
-        nodes.extend(
-            machines
-                .filter(|(_, machine)| machine.volumes.contains_key(&volume))
-                .map(|(node, _)| *node),
-        );
-        if let Some(process) = &self.process {
-            nodes.extend(process.nodes_of(volume));
-        }
+        let holding = machines.filter(|(_, machine)| machine.volumes.contains_key(&volume));
+        nodes.extend(holding.map(|(node, _)| *node));
         nodes
+    }
+
+    /// The first other node that is ready.
+    #[must_use]
+    pub fn other_ready_node(&self, than: NodeId) -> Option<NodeId> {
+        let mut nodes = self.board.nodes.iter();
+        nodes
+            .find(|(node, object)| **node != than && object.ready)
+            .map(|(node, _)| *node)
     }
 
     /// Whether nothing but the time (and who tries what again when) tells two clusters apart.
     #[must_use]
     pub fn same_but_time(&self, other: &World) -> bool {
-        let controllers = |world: &World| world.process.as_ref().map(|process| process.controller.clone());
+        let controllers = [self, other].map(|world| world.process.as_ref().map(|process| &process.controller));
         self.board == other.board
             && self.driver == other.driver
             && self.machines == other.machines
-            && controllers(self) == controllers(other)
+            && controllers[0] == controllers[1]
     }
 
     /// Every pair that anything in this cluster speaks of.
     #[must_use]
     pub fn pairs(&self) -> BTreeSet<Pair> {
-        let mut pairs: BTreeSet<Pair> = self.board.attachments.keys().copied().collect();
-        for pod in self.board.pods.values() {
-            pairs.extend(pod.volumes.iter().map(|volume| (*volume, pod.node)));
-        }
-        for (node, object) in &self.board.nodes {
-            pairs.extend(
-                object
-                    .attached
-                    .iter()
-                    .chain(&object.in_use)
-                    .map(|volume| (*volume, *node)),
-            );
-        }
-        if let Some(process) = &self.process {
-            pairs.extend(process.pairs());
-        }
-        pairs
+        self.named().collect()
+    }
+
+    /// The same, some of them more than once.
+    fn named(&self) -> impl Iterator<Item = Pair> + '_ {
+        let attachments = self.board.attachments.keys().copied();
+        let pods = self.board.pods.values();
+        let used = pods.flat_map(|pod| pod.volumes.iter().map(|volume| (*volume, pod.node)));
+        let listed = self.board.nodes.iter().flat_map(|(node, object)| {
+            let lists = object.attached.iter().chain(&object.in_use);
+            lists.map(|volume| (*volume, *node))
+        });
+        let believed = self.process.iter().flat_map(Process::named);
+        attachments.chain(used).chain(listed).chain(believed)
     }
 
     /// Whether all pairs agree and every pod that waits has its volumes.

@@ -19,7 +19,7 @@ use crate::model::{Cell, NodeId, PathId, PodId, VolumeId};
 use crate::time::{Span, Time};
 
 /// The reconciler's period, after the end of the pass before.
-const PASS: Span = Span::millis(100);
+pub(super) const PASS: Span = Span::millis(100);
 /// How long attach and detach wait for the attacher.
 const PATIENCE: Span = Span::secs(120);
 /// First look of a wait that polls.
@@ -138,42 +138,15 @@ impl Process {
         }
     }
 
-    /// Pairs of both states of world.
-    #[must_use]
-    pub fn pairs(&self) -> BTreeSet<Pair> {
-        let held = self
-            .controller
-            .actual
-            .pairs()
-            .iter()
-            .map(|pair| (pair.cell.volume, pair.cell.node));
-        let wanted = self
-            .controller
-            .desired
-            .wanted()
-            .iter()
-            .map(|wanted| (wanted.cell.volume, wanted.cell.node));
-        let listed = self
-            .controller
-            .actual
-            .reports()
-            .iter()
-            .flat_map(|report| report.volumes.iter().map(|volume| (*volume, report.node)));
-        held.chain(wanted).chain(listed).collect()
-    }
-
-    /// Nodes at which either state of world holds a volume.
-    pub fn nodes_of(&self, volume: VolumeId) -> impl Iterator<Item = NodeId> + '_ {
+    /// The pairs of both states of world, some of them more than once.
+    pub fn named(&self) -> impl Iterator<Item = Pair> + '_ {
         let Controller { actual, desired, .. } = &self.controller;
-        let held = actual.pairs_of(volume).iter().map(|pair| pair.cell.node);
-        let wanted = desired
-            .wanted()
-            .iter()
-            .filter(move |wanted| wanted.cell.volume == volume);
+        let held = actual.pairs().iter().map(|pair| (pair.cell.volume, pair.cell.node));
+        let wanted = desired.wanted().iter();
+        let wanted = wanted.map(|wanted| (wanted.cell.volume, wanted.cell.node));
         let lists = actual.reports().iter();
-        let listed = lists.filter(move |report| report.volumes.binary_search(&volume).is_ok());
-        held.chain(wanted.map(|wanted| wanted.cell.node))
-            .chain(listed.map(|report| report.node))
+        let listed = lists.flat_map(|report| report.volumes.iter().map(|volume| (*volume, report.node)));
+        held.chain(wanted).chain(listed)
     }
 
     /// Whether the pair is held, and whether confirmed.
@@ -348,7 +321,7 @@ impl Process {
 
     /// Its passes before that moment are over.
     pub(super) fn pass_over(&mut self, to: Time) {
-        self.next_pass = super::rest::turn(self.next_pass, to);
+        self.next_pass = super::rest::turn(self.next_pass, PASS, to);
     }
 
     /// When it acts next.

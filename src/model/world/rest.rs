@@ -5,9 +5,16 @@
 //! do; what a run comes to is the same with and without the jumps (a test of `diagnose::outlook`).
 
 use super::World;
-use super::node::PASS;
 use super::process::Process;
+use super::{node, process};
 use crate::time::{Span, Time};
+
+/// Within that time each loop turns once.
+const ROUND: Span = if node::PASS.0 > process::PASS.0 {
+    node::PASS
+} else {
+    process::PASS
+};
 
 /// What is needed to tell that a cluster rests.
 #[derive(Default)]
@@ -24,7 +31,7 @@ impl Rest {
             return;
         }
         match &mut self.before {
-            Some((since, _)) if world.now - *since < PASS => {}
+            Some((since, _)) if world.now - *since < ROUND => {}
             Some((since, before)) if world.is_as(before) => {
                 let next = world.deadline().unwrap_or(Time::MAX).min(until + Span(1));
                 world.jump(next);
@@ -62,7 +69,7 @@ impl World {
     /// The turns of all loops before that moment are over.
     fn jump(&mut self, to: Time) {
         for machine in self.machines.values_mut() {
-            machine.next_pass = turn(machine.next_pass, to);
+            machine.next_pass = turn(machine.next_pass, node::PASS, to);
         }
         if let Some(process) = self.process.as_mut() {
             process.pass_over(to);
@@ -71,9 +78,9 @@ impl World {
 }
 
 /// The first turn of a loop that does not come before `to`.
-pub(super) fn turn(next: Time, to: Time) -> Time {
+pub(super) fn turn(next: Time, period: Span, to: Time) -> Time {
     let missed = (to - next).0.max(0);
-    next + Span((missed + PASS.0 - 1) / PASS.0 * PASS.0)
+    next + Span((missed + period.0 - 1) / period.0 * period.0)
 }
 
 #[cfg(test)]
@@ -82,10 +89,10 @@ mod tests {
 
     #[test]
     fn turns_keep_their_beat() {
-        let at = |us: i64| Time(us);
-        assert_eq!(turn(at(30_000), at(30_000)), at(30_000));
-        assert_eq!(turn(at(30_000), at(30_001)), at(130_000));
-        assert_eq!(turn(at(30_000), at(230_000)), at(230_000));
-        assert_eq!(turn(at(30_000), at(10)), at(30_000));
+        let next = |next, to| turn(Time(next), Span::millis(100), Time(to)).0;
+        assert_eq!(next(30_000, 30_000), 30_000);
+        assert_eq!(next(30_000, 30_001), 130_000);
+        assert_eq!(next(30_000, 230_000), 230_000);
+        assert_eq!(next(30_000, 10), 30_000);
     }
 }

@@ -370,9 +370,10 @@ fn blocked(scribe: &mut Scribe, world: &World, cell: Cell, nodes: &[NodeId], use
 /// Volumes that a check passes over, since nobody told their specs since the process began.
 fn unknown_specs(scribe: &mut Scribe, world: &World, node: NodeId) {
     let Some(process) = &world.process else { return };
-    for pair in process.pairs().into_iter().filter(|pair| pair.1 == node) {
-        let seen = process.controller.actual.get(Cell::new(pair.0, pair.1));
-        if seen.is_some_and(|seen| seen.attachment == Belief::Attached && !seen.spec_known) {
+    let held = process.controller.actual.snapshot();
+    for seen in held.filter(|seen| seen.cell.node == node) {
+        if seen.attachment == Belief::Attached && !seen.spec_known {
+            let pair = (seen.cell.volume, seen.cell.node);
             let of = scribe.names.subject(pair, None);
             scribe.controller('E', ("sync_nil_spec", "VerifyVolumesAreAttached.Generate"), &of, &[]);
         }
