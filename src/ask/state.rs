@@ -72,13 +72,13 @@ impl StateAnswer {
         let cells = run.track.keys().filter(|cell| asked(cell)).map(|cell| {
             let last = run.track.get(cell).and_then(|track| track.last());
             let info = case.cast.info(cell.0);
-            let pending = world.operation(cell.0).filter(|(_, on)| *on == cell.1);
+            let pending = world.operation_on(*cell);
             CellAnswer {
                 volume: info.name.to_string(),
                 pv: info.pvs.first().filter(|pv| **pv != info.name).map(ToString::to_string),
                 node: case.cast.node_name(cell.1).to_string(),
                 states: last.map_or(States::default(), |(_, state)| states(state)),
-                pending: pending.map(|(detach, _)| if detach { "detach" } else { "attach" }),
+                pending: pending.map(|detach| if detach { "detach" } else { "attach" }),
                 changed: changed(case, &run, *cell),
             }
         });

@@ -116,7 +116,7 @@ struct Doing {
 
 impl Doing {
     fn of(world: &World, cell: Cell) -> Doing {
-        let running = world.operation(cell.0).filter(|(_, node)| *node == cell.1);
+        let running = world.operation_on(cell);
         let failed = world
             .process
             .as_ref()
@@ -126,7 +126,7 @@ impl Doing {
             (until > world.now).then_some((name, until))
         };
         Doing {
-            operation: running.map(|(detach, _)| if detach { "detach" } else { "attach" }),
+            operation: running.map(|detach| if detach { "detach" } else { "attach" }),
             back_off: waits(OpName::Detach, "detach").or_else(|| waits(OpName::Attach, "attach")),
         }
     }

@@ -347,7 +347,9 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
         let story = story::of(run, spell.cell, spell.rule, spell.from);
         let mechanism = name::of(run, script.profile, spell.cell, spell.rule, &story);
         let since = run.at(story.trigger.unwrap_or(story.operation).min(spell.from));
-        let until = agreed_after(run, volume, spell.to, end);
+        // What a report lacks is mended once the states agree, whatever else is left over.
+        let of_report = matches!(spell.rule, Broken::NotDesired | Broken::Unreported | Broken::ReportLost);
+        let until = agreed_after(run, volume, spell.to, (!of_report).then_some(end));
         if found.iter().any(|other| {
             other.story.operation == story.operation
                 || other.cell.0 == volume && other.mechanism == mechanism && other.until == until
@@ -381,10 +383,10 @@ fn agrees_at(run: &Run, volume: Volume, step: StepId) -> bool {
 }
 
 /// When the states of a volume agree again after a step, for the rest of the recording or until somebody wants
-/// something new.
-fn agreed_after(run: &Run, volume: Volume, from: StepId, end: &World) -> Option<Time> {
+/// something new; never, if at the given end the back-end still holds what it should not.
+fn agreed_after(run: &Run, volume: Volume, from: StepId, end: Option<&World>) -> Option<Time> {
     let last = StepId::try_from(run.steps.len()).unwrap_or(StepId::MAX);
-    if orphan(end, volume) {
+    if end.is_some_and(|end| orphan(end, volume)) {
         return None;
     }
     (from + 1..last)
@@ -414,7 +416,7 @@ fn add_breach(run: &Run, end: &World, breach: &safety::Breach, found: &mut Vec<F
     }
     let story = story::tell(run, breach.cell, breach.operation, breach.trigger);
     let since = run.at(breach.operation);
-    let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end);
+    let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), Some(end));
     found.push(Finding {
         cell: breach.cell,
         harm: Harm::Unsafe,

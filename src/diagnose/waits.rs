@@ -8,7 +8,7 @@ use crate::graph::cast::Node;
 use crate::model::profile::Behaviour;
 use crate::model::world::board::all_of;
 use crate::model::world::{CellState, Held, Va};
-use crate::replay::{Cell, Deed, Run, Script, StepId};
+use crate::replay::{Cell, Deed, Run, Script, Step, StepId};
 use crate::report::WaitKind;
 use crate::time::{Span, Time};
 
@@ -116,18 +116,23 @@ fn moments(run: &Run, cell: Cell, track: &[(StepId, CellState)], end: Time) -> V
 /// What a wish waits for at such a stretch.
 fn classify(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Option<(WaitKind, Option<Node>)> {
     let state = &moment.state;
-    if !state.desired || state.controller == Some(Held::Attached) {
+    if !state.desired {
         return None;
     }
+    if state.controller == Some(Held::Attached) {
+        // A detach that runs still holds it attached: what has begun must end first.
+        let going = state.attachment == Va::Detaching && detach_runs(run, cell, moment.step);
+        return going.then(|| (on_detach(script, run, cell, moment), None));
+    }
     match state.attachment {
-        Va::Requested | Va::Attached => Some((on_attacher(run, cell, moment), None)),
-        Va::Detaching => Some((on_detach(run, cell, moment.step), None)),
+        Va::Requested | Va::Attached => Some((on_attacher(script, run, cell, moment), None)),
+        Va::Detaching => Some((on_detach(script, run, cell, moment), None)),
         Va::None => on_other_node(script, run, cell, moment),
     }
 }
 
 /// The attachment exists and is not attached yet: attacher, driver, registration, limit.
-fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
+fn on_attacher(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
     let mut attended = false;
     for (_, step) in run.back_on(cell, moment.step) {
         match step.deed {
@@ -135,7 +140,7 @@ fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
                 let holder = other_holder(run, cell, moment.step);
                 return match of_error(step.error.as_deref().unwrap_or(""), holder.is_some()) {
                     WaitKind::DetachInProgress => holder.map_or(WaitKind::DetachInProgress, |(other, state)| {
-                        held_elsewhere(run, other, state, moment.step)
+                        held_elsewhere(script, run, other, state, moment)
                     }),
                     kind => kind,
                 };
@@ -156,9 +161,9 @@ fn on_attacher(run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
 }
 
 /// What an attach waits for that another node's attachment keeps from working.
-fn held_elsewhere(run: &Run, other: Cell, state: CellState, step: StepId) -> WaitKind {
+fn held_elsewhere(script: &Script, run: &Run, other: Cell, state: CellState, moment: &Moment) -> WaitKind {
     if state.attachment == Va::Detaching {
-        on_detach(run, other, step)
+        on_detach(script, run, other, moment)
     } else {
         WaitKind::DetachInProgress
     }
@@ -185,17 +190,40 @@ fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
     }
 }
 
-/// The attachment is going: the driver refuses, or is at it.
-fn on_detach(run: &Run, cell: Cell, step: StepId) -> WaitKind {
-    for (_, step) in run.back_on(cell, step) {
+/// Whether the controller gave up because no attacher answered.
+fn names_attacher(step: &Step) -> bool {
+    let error = step.error.as_deref();
+    error.is_some_and(|error| error.contains("timed out waiting for external-attacher"))
+}
+
+/// Whether a detach of the pair was started and has not ended.
+fn detach_runs(run: &Run, cell: Cell, step: StepId) -> bool {
+    let ends = [Deed::DetachDone, Deed::DetachFailed, Deed::ControllerStarted];
+    let mut back = run.back_on(cell, step).map(|(_, step)| step.deed);
+    let last = back.find(|deed| ends.contains(deed) || matches!(deed, Deed::DetachStarted | Deed::DetachForced));
+    last.is_some_and(|deed| !ends.contains(&deed))
+}
+
+/// The attachment is going: the driver refuses, or is at it, or nobody asks it.
+fn on_detach(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> WaitKind {
+    let (mut attended, mut late, mut asked) = (false, false, moment.to);
+    for (_, step) in run.back_on(cell, moment.step) {
         match step.deed {
             // The controller asks again after each refusal: the refusal stands until the attachment is another one.
             Deed::VaDetachError => return WaitKind::DriverRefuses,
-            Deed::VaCreated | Deed::VaAttached | Deed::VaGone => return WaitKind::DetachInProgress,
+            Deed::AttacherActs => attended = true,
+            Deed::DetachFailed => late |= names_attacher(step),
+            Deed::VaDeleting => asked = step.at,
+            Deed::VaCreated | Deed::VaAttached | Deed::VaGone => break,
             _ => {}
         }
     }
-    WaitKind::DetachInProgress
+    let unheard = script.lives.attacher_log && moment.to - asked > UNATTENDED;
+    if !attended && (late || unheard) {
+        WaitKind::AttacherDown
+    } else {
+        WaitKind::DetachInProgress
+    }
 }
 
 /// There is no attachment yet: another node keeps the volume.
@@ -213,7 +241,7 @@ fn on_other_node(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Opt
         ));
     }
     let kind = match state.attachment {
-        Va::Detaching => on_detach(run, other, moment.step),
+        Va::Detaching => on_detach(script, run, other, moment),
         // Of a Node that is deleted the controller keeps what it last had in use (kubernetes#136029).
         _ if state.in_use != Some(false) && node_lost(run, other.1, moment.step) => timer(script, run, other, moment),
         _ if state.in_use == Some(true) => WaitKind::UnmountPending,

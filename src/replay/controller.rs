@@ -73,7 +73,7 @@ impl Replay<'_> {
         let pair = cell;
         if !self.world.desires(pair) {
             self.world.assume_wanted(pair);
-            if self.script.lives.audited(self.world.now) {
+            if self.script.lives.audited(self.world.now) && !self.was_wanted_lately(pair) {
                 self.unexplained(id, "an attach starts though no pod is known to want the volume there");
                 self.hole(id, cell.0);
             }
@@ -114,7 +114,8 @@ impl Replay<'_> {
 
     /// Which operation a back-off line speaks of: told by the error, else the one that is pending.
     fn failed_operation(&self, fact: &Fact, volume: Volume, cell: Option<Cell>) -> Option<(bool, Cell)> {
-        let running = self.world.operation(volume);
+        let own = cell.and_then(|cell| Some((self.world.operation_on(cell)?, cell.1)));
+        let running = own.or_else(|| self.world.operation(volume));
         let inner = if let Detail::Backoff { inner, .. } = &fact.detail {
             *inner
         } else {
@@ -135,6 +136,9 @@ impl Replay<'_> {
 
     fn detach_started(&mut self, id: FactId, cell: Cell, forced: bool) {
         let pair = cell;
+        if self.world.desires(pair) {
+            self.implied_unwanted(id, cell);
+        }
         if self.world.desires(pair) {
             self.world.assume_unwanted(pair);
             self.unexplained(id, "a detach starts though a pod wants the volume there");
@@ -212,7 +216,7 @@ impl Replay<'_> {
 
     /// What ends must have begun, if the log goes back that far.
     fn expect_operation(&mut self, id: FactId, cell: Cell, detach: bool) {
-        if self.world.operation(cell.0) != Some((detach, cell.1)) {
+        if self.world.operation_on(cell) != Some(detach) {
             self.hole(id, cell.0);
         }
     }
@@ -398,6 +402,16 @@ impl Replay<'_> {
         }
     }
 
+    /// The wish ended so short a while ago that the controller may not have heard of it when it acted.
+    fn was_wanted_lately(&self, cell: Cell) -> bool {
+        let near = self.world.now - Span::millis(500);
+        let recent = self.run.steps.iter().rev().take_while(|step| step.at >= near);
+        let ends = [Deed::PodDeleting, Deed::PodEnded, Deed::PodGone, Deed::PodForced];
+        recent
+            .filter(|step| step.concerns(cell))
+            .any(|step| ends.contains(&step.deed))
+    }
+
     /// The wish began so short a while ago that the controller may not have seen it when it acted.
     pub(super) fn was_wished_lately(&self, cell: Cell) -> bool {
         let near = self.world.now - Span::millis(500);
@@ -438,7 +452,11 @@ impl Replay<'_> {
     /// Whether the model's next pass would take this volume off the report.
     pub(super) fn could_unreport(&self, cell: Cell) -> bool {
         let pair = cell;
-        let idle = self.world.operation(pair.0).is_none();
+        let idle = if self.world.is_exclusive(pair.0) {
+            self.world.operation(pair.0).is_none()
+        } else {
+            self.world.operation_on(pair).is_none()
+        };
         let backs_off = self.world.detach_backs_off(pair);
         let checked = self.script.profile.has(Behaviour::BackoffCheckedBeforeUnreport);
         self.world.on_report(pair)
@@ -451,7 +469,9 @@ impl Replay<'_> {
     /// The list differs from what the API server has, but the controller's cached copy hid it.
     fn stale_patch(&mut self, id: FactId, node: Node) {
         let hidden = self.hidden(node);
-        if !self.world.is_due(node) && hidden.is_empty() {
+        let changed = self.world.is_due(node) || !hidden.is_empty();
+        // Two logs may tell of the same patch.
+        if !changed && !self.confirm_on_node(Deed::ReportDropped, node, id) {
             self.unexplained(id, "an empty node patch though the model's report had not changed");
         }
         self.world.patched(node);

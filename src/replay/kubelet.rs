@@ -227,8 +227,16 @@ impl Replay<'_> {
         else {
             return;
         };
-        self.watch.unattended.remove(&cell);
         let on = (Some(cell.0), Some(cell.1));
+        let going = self
+            .world
+            .board
+            .attachments
+            .get(&cell)
+            .is_some_and(|object| object.deleting);
+        if self.watch.unattended.remove(&cell).is_some() && going {
+            self.step(Deed::AttacherActs, Party::Attacher, on, &[id]);
+        }
         match fact.kind {
             Kind::EaError
                 if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) =>

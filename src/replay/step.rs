@@ -152,7 +152,7 @@ deeds! {
     /// Another hand than the controller's deleted it.
     VaDeletedByHand => "va_deleted_by_hand", "the VolumeAttachment of {v} for {n} is deleted by hand";
     /// Another hand than the attacher's took the finalizer away.
-    VaStripped => "va_finalizer_stripped", "the finalizer of {v}'s VolumeAttachment for {n} is stripped: it vanishes without a detach";
+    VaStripped => "va_finalizer_stripped", "the finalizer of {v}'s VolumeAttachment for {n} is stripped: nothing makes it wait for a detach any more";
     /// Somebody else wrote volumesAttached.
     ReportEdited => "report_edited_by_hand", "volumesAttached of {n} is changed by hand: {v} is off the report";
     /// Somebody else wrote volumesAttached, adding.

@@ -128,18 +128,18 @@ impl Replay<'_> {
         self.implied(Deed::VaAttached, id, fact, cell);
     }
 
-    /// The controller prepares a detach, so no pod wants the volume there: those that did have ended, whatever the audit
-    /// log lacks of them.
+    /// The controller prepares a detach, so no pod wants the volume there: those that were being deleted have ended (no
+    /// request of its own need tell that), and where the audit log has gaps the others have too.
     pub(super) fn implied_unwanted(&mut self, id: FactId, cell: Cell) {
         let Some(fact) = self.script.facts.get(id as usize) else {
             return;
         };
-        if self.script.lives.audited(self.world.now) && self.was_audited_since_bound(cell)
-            || self.was_wished_lately(cell)
-        {
+        if self.was_wished_lately(cell) {
             return;
         }
-        let uses = |pod: &PodObject| pod.node == cell.1 && pod.volumes.contains(&cell.0);
+        let told = self.script.lives.audited(self.world.now) && self.was_audited_since_bound(cell);
+        let here = |pod: &PodObject| pod.node == cell.1 && pod.volumes.contains(&cell.0);
+        let uses = |pod: &PodObject| here(pod) && (!told || pod.deleting.is_some());
         let pods = self.world.board.pods.iter().filter(|(_, pod)| uses(pod));
         for pod in pods.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.implied_end(id, fact, pod);

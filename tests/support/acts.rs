@@ -113,9 +113,12 @@ impl Stage {
             watch::sync_loop(&mut self.scribe(), node, "DELETE", id);
         }
         let now = self.world.now;
+        let volumes = self.world.board.pods[&id].volumes.clone();
+        // Containers that never ran need no grace, and end at once.
+        let runs = volumes.iter().all(|volume| self.world.is_mounted((*volume, node)));
         if let Some(pod) = self.world.board.pods.get_mut(&id) {
-            pod.deleting = Some(now + grace);
-            pod.running = true;
+            pod.deleting = Some(if runs { now + grace } else { now });
+            (pod.running, pod.terminated) = (runs, !runs);
         }
         self.world.deliver_pod(id);
     }

@@ -23,9 +23,12 @@ pub struct Scenario {
     pub covers: Vec<String>,
     /// What is expected, by releases.
     pub verdicts: Vec<Verdict>,
-    nodes: Vec<String>,
-    volumes: Vec<(String, bool)>,
-    events: Vec<(Span, String)>,
+    /// Its nodes.
+    pub nodes: Vec<String>,
+    /// Its volumes, and whether they are exclusive.
+    pub volumes: Vec<(String, bool)>,
+    /// What happens, and when since the start.
+    pub events: Vec<(Span, String)>,
 }
 
 /// What is expected under some releases.
@@ -103,7 +106,8 @@ impl Scenario {
         Ok(stage)
     }
 
-    fn act(&self, stage: &mut Stage, act: &str) -> Option<()> {
+    /// One act at the present moment; `None` where it is not understood or not possible.
+    pub fn act(&self, stage: &mut Stage, act: &str) -> Option<()> {
         if let Some(line) = act.strip_prefix("line ") {
             let (path, text) = line.split_once(' ')?;
             stage.paper.reach(stage.world.now);
@@ -279,7 +283,8 @@ impl Scenario {
         text
     }
 
-    fn pair(&self, volume: &str, node: &str) -> Option<Pair> {
+    /// A volume on a node, by their names.
+    pub fn pair(&self, volume: &str, node: &str) -> Option<Pair> {
         Some((self.volume(volume)?, self.node(node)?))
     }
 

@@ -39,7 +39,8 @@ pub struct Stage {
     pub bare: BTreeSet<Pair>,
     /// Persistent volumes that somebody deleted.
     pub deleted: BTreeSet<VolumeId>,
-    start: Time,
+    /// When it began.
+    pub start: Time,
 }
 
 impl Stage {

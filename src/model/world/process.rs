@@ -272,6 +272,14 @@ impl Process {
         Some((on.op() == OpName::Detach, on.node()))
     }
 
+    /// The operation that runs on a pair: whether it is a detach. A shared volume may have one on each of its nodes.
+    #[must_use]
+    pub fn operation_on(&self, pair: Pair) -> Option<bool> {
+        let mut running = self.controller.running().iter();
+        let run = running.find(|run| run.volume() == Some(pair.0) && run.node() == pair.1)?;
+        Some(run.op() == OpName::Detach)
+    }
+
     /// Whether a detach of this pair would be refused by back-off.
     #[must_use]
     pub fn detach_backs_off(&self, pair: Pair, now: Time) -> bool {

@@ -132,7 +132,8 @@ impl World {
         for note in notes {
             match note {
                 Note::SkippedPending(..) => {
-                    if let Some((detach, node)) = process.operation(pair.0) {
+                    let own = process.operation_on(pair).map(|detach| (detach, pair.1));
+                    if let Some((detach, node)) = own.or_else(|| process.operation(pair.0)) {
                         let other = (pair.0, node);
                         if detach {
                             process.detach_ended(other, false, now, &self.board);
@@ -176,8 +177,7 @@ impl World {
     pub fn attach_ended(&mut self, pair: Pair, ok: bool) {
         let now = self.now;
         let Some(process) = self.process.as_mut() else { return };
-        let known = process.operation(pair.0) == Some((false, pair.1));
-        if known {
+        if process.operation_on(pair) == Some(false) {
             process.attach_ended(pair, ok, now, &self.board);
         } else if ok {
             process.controller.actual.mark_attached(at(pair), true, PathId::NONE);
@@ -190,7 +190,7 @@ impl World {
     pub fn detach_ended(&mut self, pair: Pair, ok: bool) {
         let now = self.now;
         let Some(process) = self.process.as_mut() else { return };
-        if process.operation(pair.0) == Some((true, pair.1)) {
+        if process.operation_on(pair) == Some(true) {
             process.detach_ended(pair, ok, now, &self.board);
         } else if ok {
             process.controller.actual.mark_detached(at(pair));
@@ -219,6 +219,12 @@ impl World {
     #[must_use]
     pub fn operation(&self, volume: VolumeId) -> Option<(bool, NodeId)> {
         self.process.as_ref()?.operation(volume)
+    }
+
+    /// The operation that runs on a pair: whether it is a detach.
+    #[must_use]
+    pub fn operation_on(&self, pair: Pair) -> Option<bool> {
+        self.process.as_ref()?.operation_on(pair)
     }
 
     /// Whether the pair stands in the controller's list to report.

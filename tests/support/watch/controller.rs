@@ -34,7 +34,13 @@ pub fn tell(scribe: &mut Scribe, before: &World, after: &World) {
             Note::AttachStarted(cell) => {
                 scribe.controller('I', ("attach_started", ""), &subject(scribe, after, *cell), &[]);
             }
-            Note::DetachStarted(cell, forced) => detach_started(scribe, after, *cell, *forced),
+            Note::DetachStarted(cell, forced) => {
+                detach_started(scribe, after, *cell, *forced);
+                let there = |world: &World| world.board.attachments.contains_key(&pair(*cell));
+                if !there(before) && !there(after) {
+                    refused_deletion(scribe, after, pair(*cell), 404);
+                }
+            }
             Note::AttachSucceeded(cell, _) => {
                 scribe.controller('I', ("attach_ok", ""), &subject(scribe, after, *cell), &[]);
             }
@@ -122,19 +128,29 @@ fn asks(scribe: &mut Scribe, before: &World, after: &World) {
             .get(pair)
             .is_some_and(|before| before > left)
         {
-            let mut request = attacher::request(scribe, after, *pair, "", &Attachment::default());
-            (request.client, request.verb, request.code) = (MANAGER, "delete", 500);
-            request.asked = json!({"kind": "DeleteOptions", "apiVersion": "storage.k8s.io/v1"});
-            request.answer = status();
-            scribe.paper.audit(&request);
+            refused_deletion(scribe, after, *pair, 500);
         }
     }
 }
 
+/// A request to delete a `VolumeAttachment` that is refused, or that comes too late.
+fn refused_deletion(scribe: &mut Scribe, world: &World, pair: Pair, code: u16) {
+    let mut request = attacher::request(scribe, world, pair, "", &Attachment::default());
+    (request.client, request.verb, request.code) = (MANAGER, "delete", code);
+    request.asked = json!({"kind": "DeleteOptions", "apiVersion": "storage.k8s.io/v1"});
+    request.answer = status(code);
+    scribe.paper.audit(&request);
+}
+
 /// A refusal as an object.
-fn status() -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": SERVER_ERROR,
-           "reason": "InternalError", "code": 500})
+fn status(code: u16) -> Value {
+    let (reason, message) = if code == 404 {
+        ("NotFound", "not found")
+    } else {
+        ("InternalError", SERVER_ERROR)
+    };
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
+           "reason": reason, "code": code})
 }
 
 fn detach_started(scribe: &mut Scribe, world: &World, cell: Cell, forced: Option<Forced>) {
@@ -213,7 +229,7 @@ fn patch_failed(scribe: &mut Scribe, node: NodeId, patch: &Patch) {
         object: json!({"resource": "nodes", "name": name, "apiVersion": "v1", "subresource": "status"}),
         code: 500,
         asked,
-        answer: status(),
+        answer: status(500),
     });
     let of = Subject {
         node: name,
