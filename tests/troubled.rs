@@ -15,8 +15,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use adtrace::diagnose::outlook;
-use adtrace::model::VolumeId;
+use adtrace::model::{NodeId, VolumeId};
 use adtrace::model::world::World;
+use adtrace::model::world::board::{Pair, Trouble};
 use adtrace::model::world::driver::Answer;
 use adtrace::report::{Report, Severity, Status, Verdict};
 use adtrace::time::Span;
@@ -235,17 +236,19 @@ fn play(scenario: &mut Scenario, release: &str) -> (Stage, BTreeSet<(String, Str
     (stage, ever)
 }
 
+fn is_up(scenario: &Scenario, stage: &Stage, name: &str) -> bool {
+    let at = scenario.nodes.iter().position(|node| node == name);
+    let at = at.and_then(|at| u32::try_from(at).ok()).map(NodeId);
+    at.is_some_and(|node| {
+        let machine = stage.world.machines.get(&node);
+        let there = stage.world.board.nodes.contains_key(&node);
+        there && machine.is_some_and(|machine| machine.alive && machine.reachable)
+    })
+}
+
 /// Nobody binds a pod to a node that is down, starts a controller that runs, or heals what is well.
 fn sensible(scenario: &Scenario, stage: &Stage, act: &str) -> bool {
-    let up = |name: &str| {
-        let at = scenario.nodes.iter().position(|node| node == name);
-        let at = at.and_then(|at| u32::try_from(at).ok()).map(adtrace::model::NodeId);
-        at.is_some_and(|node| {
-            let machine = stage.world.machines.get(&node);
-            let there = stage.world.board.nodes.contains_key(&node);
-            there && machine.is_some_and(|machine| machine.alive && machine.reachable)
-        })
-    };
+    let up = |name: &str| is_up(scenario, stage, name);
     let words: Vec<&str> = act.split_whitespace().collect();
     match words.as_slice() {
         ["pod", _, "on", node, ..] | [node, "counts", ..] if !act.contains("counts") => up(node),
@@ -263,6 +266,7 @@ fn sensible(scenario: &Scenario, stage: &Stage, act: &str) -> bool {
 /// The same world with a driver that never came to its senses: that it did is not told before it is asked again.
 fn unmended(scenario: &Scenario, stage: &Stage, done: &[(Span, String)]) -> World {
     let mut world = stage.world.clone();
+    world.board.trouble = Trouble::default();
     for (_, act) in done {
         let words: Vec<&str> = act.split_whitespace().collect();
         if let ["driver", "refuses" | "hangs", what, volume, "on", node] = words.as_slice()
@@ -296,7 +300,11 @@ fn dead(world: &World, stage: &Stage) -> BTreeSet<(String, String)> {
 fn unsettled(stage: &Stage) -> BTreeSet<String> {
     let volumes = (0_u32..).take(stage.names.volumes.len()).map(VolumeId);
     volumes
-        .filter(|volume| !stage.world.only(*volume, &[]).settled())
+        .filter(|volume| {
+            let world = stage.world.only(*volume, &[]);
+            let left = |pair: &Pair| world.is_exclusive(*volume) && !world.board.attachments.contains_key(pair);
+            !world.settled() || world.driver.attached.iter().any(left)
+        })
         .map(|volume| stage.names.volumes[volume.index()].0.clone())
         .collect()
 }
@@ -317,7 +325,9 @@ fn told(report: &Report, severities: &[Severity]) -> BTreeSet<(String, String)> 
 /// What is wrong with the report of a story.
 fn wrong(scenario: &mut Scenario, release: &str, room: &Path) -> Option<String> {
     let (mut stage, ever) = play(scenario, release);
-    let dead = dead(&stage.world, &stage);
+    let mut dead = dead(&stage.world, &stage);
+    // Of a node that is cut off nothing is told: what becomes of its pods is anybody's guess.
+    dead.retain(|(_, node)| is_up(scenario, &stage, node));
     let unsettled = unsettled(&stage);
     let _ = std::fs::remove_dir_all(room);
     stage.bundle().save(room).expect("a place to write");

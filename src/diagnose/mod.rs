@@ -12,7 +12,6 @@ use crate::graph::cast::Volume;
 use crate::model::world::board::all_of;
 use crate::model::world::{CellState, World};
 use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
-use crate::report::WaitKind;
 use crate::time::{Span, Time};
 
 pub mod catalogue;
@@ -77,8 +76,7 @@ impl Findings {
     /// Whether a pod waits to the end for a reason that nothing recorded tells: that is not well, whatever it is.
     #[must_use]
     pub fn leaves_riddle(&self) -> bool {
-        let open = |wait: &Waiting| wait.kind == WaitKind::Other && wait.until.is_none();
-        !self.riddles.is_empty() || self.waits.iter().any(open)
+        !self.riddles.is_empty()
     }
 }
 

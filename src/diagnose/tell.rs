@@ -406,7 +406,7 @@ fn who_must_act(kind: WaitKind, holder: Option<&str>, node: &str) -> String {
         WaitKind::DriverNotRegistered => format!("the driver's node plugin on {node}"),
         WaitKind::VolumeLimit => "scheduler or user".to_owned(),
         WaitKind::PvcUnbound => "provisioner or user".to_owned(),
-        WaitKind::Other => "kubelet".to_owned(),
+        WaitKind::Other => "kube-controller-manager".to_owned(),
     }
 }
 
@@ -415,6 +415,7 @@ fn when_it_ends(kind: WaitKind) -> Option<String> {
         WaitKind::AttachInProgress | WaitKind::DetachInProgress => Some("when the driver answers".to_owned()),
         WaitKind::MultiAttach => Some("when the other node has let go".to_owned()),
         WaitKind::UnmountPending => Some("when the node has unmounted and says so".to_owned()),
+        WaitKind::Other => Some("when the controller's once-a-minute check finds the VolumeAttachment gone".to_owned()),
         _ => None,
     }
 }

@@ -24,6 +24,9 @@ const FORCE_TIMER: Span = Span::secs(360);
 /// A timer that has not acted by then is switched off.
 const OVERDUE: Span = Span::secs(390);
 
+/// The once-a-minute check and the attach after it come within this time.
+const CHECKED: Span = Span::secs(75);
+
 /// One wait.
 #[derive(Clone, Debug)]
 pub struct Waiting {
@@ -121,14 +124,24 @@ fn classify(script: &Script, run: &Run, cell: Cell, moment: &Moment) -> Option<(
     }
     if state.controller == Some(Held::Attached) {
         // A detach that runs still holds it attached: what has begun must end first.
-        let going = state.attachment == Va::Detaching && detach_runs(run, cell, moment.step);
-        return going.then(|| (on_detach(script, run, cell, moment), None));
+        return match state.attachment {
+            Va::Detaching if detach_runs(run, cell, moment.step) => Some((on_detach(script, run, cell, moment), None)),
+            Va::None if is_checked_soon(run, cell, moment) => Some((WaitKind::Other, None)),
+            _ => None,
+        };
     }
     match state.attachment {
         Va::Requested | Va::Attached => Some((on_attacher(script, run, cell, moment), None)),
         Va::Detaching => Some((on_detach(script, run, cell, moment), None)),
         Va::None => on_other_node(script, run, cell, moment),
     }
+}
+
+/// Whether the controller's once-a-minute check has yet to look at an attachment that vanished.
+fn is_checked_soon(run: &Run, cell: Cell, moment: &Moment) -> bool {
+    let mut back = run.back_on(cell, moment.step);
+    let gone = back.find(|(_, step)| step.deed == Deed::VaGone);
+    gone.is_some_and(|(_, step)| moment.to - step.at <= CHECKED)
 }
 
 /// The attachment exists and is not attached yet: attacher, driver, registration, limit.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::time::Time;
 use crate::fact::{Detail, Fact, Kind, Name, PodDetail};
 
 pub use crate::model::{NodeId as Node, PodId as Pod, VolumeId as Volume};
@@ -287,14 +288,15 @@ struct Joins {
     pv_modes: BTreeMap<Name, Vec<Name>>,
     claim_pv: BTreeMap<Name, Name>,
     pods: BTreeMap<Name, PodSeen>,
-    /// Claims by `namespace/name` of pods whose creation was told without the answer, so without a uid; `None` where two
-    /// creations under one name differ.
-    claims_by_name: BTreeMap<Name, Option<Vec<Name>>>,
+    /// Claims by `namespace/name` of pods whose creation was told without the answer, so without a uid, and when.
+    claims_by_name: BTreeMap<Name, Vec<(Time, Vec<Name>)>>,
 }
 
 #[derive(Debug, Default)]
 struct PodSeen {
     name: Option<Name>,
+    /// When it is first spoken of.
+    since: Option<Time>,
     node: Option<Name>,
     claims: Vec<Name>,
     volumes: Vec<Name>,
@@ -352,6 +354,7 @@ impl Joins {
             return;
         };
         let seen = self.pods.entry(uid.clone()).or_default();
+        seen.since = Some(seen.since.map_or(fact.at, |since| since.min(fact.at)));
         if let Some(name) = fact.pod.as_ref().filter(|name| *name != uid) {
             let fuller = name.contains('/') || seen.name.is_none();
             if fuller {
@@ -389,19 +392,22 @@ impl Joins {
             return;
         }
         let claims: Vec<Name> = detail.claims.iter().map(|(claim, _)| claim.clone()).collect();
-        let known = self.claims_by_name.entry(name.clone());
-        known
-            .and_modify(|known| *known = known.take().filter(|known| *known == claims))
-            .or_insert(Some(claims));
+        let known = self.claims_by_name.entry(name.clone()).or_default();
+        known.push((fact.at, claims));
     }
 
-    /// What the pod claims: as told with its uid, else as told with its name.
+    /// What the pod claims: as told with its uid, else as told with its name by the last creation before it is spoken
+    /// of, or by all that bore the name alike.
     fn claims_of<'a>(&'a self, name: &Name, seen: &'a PodSeen) -> &'a [Name] {
-        let by_name = self.claims_by_name.get(name).and_then(Option::as_deref);
-        match by_name {
-            Some(claims) if seen.claims.is_empty() => claims,
-            _ => &seen.claims,
+        let created = self.claims_by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let Some((first, others)) = created.split_first().filter(|_| seen.claims.is_empty()) else {
+            return &seen.claims;
+        };
+        if others.iter().all(|(_, claims)| *claims == first.1) {
+            return &first.1;
         }
+        let before = created.iter().filter(|(at, _)| seen.since.is_some_and(|since| *at <= since));
+        before.max_by_key(|(at, _)| *at).map_or(&[], |(_, claims)| claims)
     }
 
     fn exclusive(&self, pvs: &[Name]) -> Option<bool> {

@@ -72,8 +72,10 @@ impl Replay<'_> {
     fn attach_started(&mut self, id: FactId, cell: Cell) {
         let pair = cell;
         if !self.world.desires(pair) {
+            // The populator adds every three minutes what it finds bound, be it that no event told of it.
+            let known = self.world.board.wanted(pair) || self.was_wanted_lately(pair);
             self.world.assume_wanted(pair);
-            if self.script.lives.audited(self.world.now) && !self.was_wanted_lately(pair) {
+            if self.script.lives.audited(self.world.now) && !known {
                 self.unexplained(id, "an attach starts though no pod is known to want the volume there");
                 self.hole(id, cell.0);
             }

@@ -9,6 +9,7 @@ use super::objects::asks_for_report;
 use crate::fact::voices::{Spans, joined};
 use crate::fact::{Detail, Fact, Kind, Party, Reading, SourceId};
 use crate::graph::cast::{Cast, Node};
+use crate::model::world::process::LONGEST_LOOK;
 use crate::time::{Span, Time};
 
 /// A kubelet that was silent for so long may be dead.
@@ -77,9 +78,9 @@ impl Lives {
         let first = lives.audit.iter().map(|(from, _)| *from).min();
         // Whether the writes of an object that was made later are audited depends on the policy.
         let older = made(reading).filter(|at| first.is_some_and(|first| *at < first));
-        lives.audit = told(lives.audit, logged(reading).chain(older));
+        lives.audit = told(lives.audit, logged(reading).chain(older.map(|at| (at, at))));
         lives.controller_heard = heard.iter().map(|(from, _)| *from).min();
-        lives.controller_told = told(heard, requested(reading));
+        lives.controller_told = told(heard, requested(reading).map(|at| (at, at)));
         lives.controllers = controllers(reading);
         lives
     }
@@ -135,14 +136,15 @@ pub fn window(reading: &Reading) -> (Time, Time) {
 }
 
 /// The spans of which a log tells. It may fall silent since nothing happens; where others tell of what it would have
-/// told, a part of it is lost. Without such a witness a silence is closed, the first span reaches back to the beginning,
+/// told at some moment between two, a part of it is lost. Without such a witness a silence is closed, the first span reaches back to the beginning,
 /// and the last one to the end.
-fn told(spans: Spans, witnesses: impl Iterator<Item = Time>) -> Spans {
-    let mut witnesses: Vec<Time> = witnesses.collect();
+fn told(spans: Spans, witnesses: impl Iterator<Item = (Time, Time)>) -> Spans {
+    let mut witnesses: Vec<(Time, Time)> = witnesses.collect();
     witnesses.sort_unstable();
     let lost_between = |from: Time, to: Time| {
-        let next = witnesses.partition_point(|at| *at <= from + TOLD_WITHIN);
-        witnesses.get(next).is_some_and(|at| *at < to - TOLD_WITHIN)
+        let next = witnesses.partition_point(|(since, _)| *since <= from + TOLD_WITHIN);
+        let inside = witnesses.iter().skip(next).take_while(|(since, _)| *since < to);
+        inside.into_iter().any(|(_, at)| *at < to - TOLD_WITHIN)
     };
     let mut told = joined(spans, |end, from| from <= end || !lost_between(end, from));
     if let Some((from, _)) = told.first_mut().filter(|(from, _)| !lost_between(Time::MIN, *from)) {
@@ -154,8 +156,8 @@ fn told(spans: Spans, witnesses: impl Iterator<Item = Time>) -> Spans {
     told
 }
 
-/// When logs tell of requests that an audit log holds.
-fn logged(reading: &Reading) -> impl Iterator<Item = Time> {
+/// Between when and when requests were made that an audit log holds and logs tell of.
+fn logged(reading: &Reading) -> impl Iterator<Item = (Time, Time)> {
     let telling = |fact: &&Fact| {
         let kinds = [
             Kind::VaCreated,
@@ -167,7 +169,12 @@ fn logged(reading: &Reading) -> impl Iterator<Item = Time> {
         ];
         fact.call.is_none() && kinds.contains(&fact.kind) && fact.at < Time::MAX
     };
-    reading.facts.iter().filter(telling).map(|fact| fact.at)
+    reading.facts.iter().filter(telling).map(|fact| {
+        // Who polls hears of the end of an operation late.
+        let polled = matches!(fact.kind, Kind::AttachOk | Kind::DetachOk);
+        let since = if polled { fact.at - LONGEST_LOOK } else { fact.at };
+        (since, fact.at)
+    })
 }
 
 /// When pods and attachments that dumps show were made.
@@ -262,15 +269,19 @@ mod tests {
         Time(seconds * 1_000_000)
     }
 
+    fn told(spans: Spans, witnesses: &[i64]) -> Spans {
+        super::told(spans, witnesses.iter().map(|seconds| (at(*seconds), at(*seconds))))
+    }
+
     #[test]
     fn a_silence_is_a_loss_where_others_tell_of_it() {
         let spans = vec![(at(100), at(110)), (at(200), at(210))];
         let all = vec![(Time::MIN, Time::MAX)];
-        assert_eq!(told(spans.clone(), [].into_iter()), all);
-        assert_eq!(told(spans.clone(), [at(98), at(112), at(213)].into_iter()), all);
+        assert_eq!(told(spans.clone(), &[]), all);
+        assert_eq!(told(spans.clone(), &[98, 112, 213]), all);
         let parts = vec![(Time::MIN, at(110)), (at(200), Time::MAX)];
-        assert_eq!(told(spans.clone(), [at(150)].into_iter()), parts);
-        assert_eq!(told(spans.clone(), [at(90)].into_iter()), vec![(at(100), Time::MAX)]);
-        assert_eq!(told(spans, [at(300)].into_iter()), vec![(Time::MIN, at(210))]);
+        assert_eq!(told(spans.clone(), &[150]), parts);
+        assert_eq!(told(spans.clone(), &[90]), vec![(at(100), Time::MAX)]);
+        assert_eq!(told(spans, &[300]), vec![(Time::MIN, at(210))]);
     }
 }

@@ -456,13 +456,18 @@ impl Replay<'_> {
             self.world.deliver_pod(pod);
             return;
         }
+        let Some(object) = self.world.board.pods.get(&pod) else {
+            return;
+        };
+        // All it asked for is there: its containers may run though nothing told that they started.
+        let (volumes, node) = (&object.volumes, object.node);
+        let waits_for_none = !volumes.is_empty() && volumes.iter().all(|volume| self.world.is_mounted((*volume, node)));
         let Some(object) = self.world.board.pods.get_mut(&pod) else {
             return;
         };
         if object.deleting.is_none() {
             object.deleting = Some(fact.at + Span::secs(grace.unwrap_or(30)));
-            let stopped = !object.running;
-            object.terminated |= stopped;
+            object.terminated |= !object.running && !waits_for_none;
             self.pod_steps(Deed::PodDeleting, id, fact, pod);
             self.world.deliver_pod(pod);
         }

@@ -25,7 +25,7 @@ const PATIENCE: Span = Span::secs(120);
 /// First look of a wait that polls.
 const FIRST_LOOK: Span = Span::millis(500);
 /// Longest pause between two looks.
-const LONGEST_LOOK: Span = Span::secs(7);
+pub(crate) const LONGEST_LOOK: Span = Span::secs(7);
 /// What an operation needs for its API calls.
 const CALL: Span = Span::millis(5);
 
@@ -514,7 +514,8 @@ impl Process {
     fn outcome(board: &Board, pair: Pair, operation: &Operation, now: Time) -> Option<bool> {
         let late = now - operation.began > PATIENCE;
         match (board.attachments.get(&pair), operation.detach) {
-            (None, true) => Some(true),
+            // An attachment that vanished is what a detach waits for, and ends an attach at once.
+            (None, detach) => Some(detach),
             (Some(object), true) if object.detach_error => Some(false),
             (Some(object), false) if object.deleting => Some(false),
             (Some(object), false) if object.attached => Some(true),

@@ -292,7 +292,9 @@ fn reason(scribe: &Scribe, (before, after): (&World, &World), attach: bool, cell
             object.detach_error
         }
     });
-    if attach && object.is_some_and(|object| object.deleting) {
+    if attach && object.is_none() {
+        "volume attachment has been deleted".to_owned()
+    } else if attach && object.is_some_and(|object| object.deleting) {
         "volume attachment is being deleted".to_owned()
     } else if told {
         scribe.excuse(attach, pair, after)
