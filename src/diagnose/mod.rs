@@ -345,9 +345,13 @@ fn dead(script: &Script, run: &Run, end: &World, volume: Volume, looks: &[(StepI
         let story = story::of(run, spell.cell, spell.rule, spell.from);
         let mechanism = name::of(run, script.profile, spell.cell, spell.rule, &story);
         let since = run.at(story.trigger.unwrap_or(story.operation).min(spell.from));
-        // What a report lacks is mended once the states agree, whatever else is left over.
+        // What a report lacks is mended once the states agree there, whatever else is left over.
         let of_report = matches!(spell.rule, Broken::NotDesired | Broken::Unreported | Broken::ReportLost);
-        let until = agreed_after(run, volume, spell.to, (!of_report).then_some(end));
+        let until = if of_report {
+            agreed_here(run, spell.cell, spell.to)
+        } else {
+            agreed_after(run, volume, spell.to, end)
+        };
         if found.iter().any(|other| {
             other.story.operation == story.operation
                 || other.cell.0 == volume && other.mechanism == mechanism && other.until == until
@@ -382,14 +386,21 @@ fn agrees_at(run: &Run, volume: Volume, step: StepId) -> bool {
 
 /// When the states of a volume agree again after a step, for the rest of the recording or until somebody wants
 /// something new; never, if at the given end the back-end still holds what it should not.
-fn agreed_after(run: &Run, volume: Volume, from: StepId, end: Option<&World>) -> Option<Time> {
+fn agreed_after(run: &Run, volume: Volume, from: StepId, end: &World) -> Option<Time> {
     let last = StepId::try_from(run.steps.len()).unwrap_or(StepId::MAX);
-    if end.is_some_and(|end| orphan(end, volume)) {
+    if orphan(end, volume) {
         return None;
     }
     (from + 1..last)
         .find(|step| agrees_at(run, volume, *step))
         .map(|step| run.at(step))
+}
+
+/// When the states of one pair agree again after a step.
+fn agreed_here(run: &Run, cell: Cell, from: StepId) -> Option<Time> {
+    let track = run.track.get(&cell)?;
+    let mut later = track.iter().filter(|(step, _)| *step > from);
+    later.find(|(_, state)| state.agrees()).map(|(step, _)| run.at(*step))
 }
 
 /// Whether the back-end holds an exclusive volume where no `VolumeAttachment` says so, when the recording ends.
@@ -414,7 +425,7 @@ fn add_breach(run: &Run, end: &World, breach: &safety::Breach, found: &mut Vec<F
     }
     let story = story::tell(run, breach.cell, breach.operation, breach.trigger);
     let since = run.at(breach.operation);
-    let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), Some(end));
+    let until = agreed_after(run, volume, breach.trigger.unwrap_or(breach.operation), end);
     found.push(Finding {
         cell: breach.cell,
         harm: Harm::Unsafe,

@@ -9,7 +9,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 pub mod clocks;
+pub mod journal;
 pub mod lines;
+pub mod shippers;
 
 use lines::{Stamped, stamped};
 
@@ -62,6 +64,33 @@ pub const WAYS: &[Way] = &[
     way("rotated, gzip", rotated),
     way("CRLF", crlf),
     way("collected twice", twice),
+    way("journald short-iso", journal::short_iso),
+    way("journald short-iso-precise", journal::short_iso_precise),
+    way("journald short-precise", journal::short_precise),
+    way("journald short-unix", journal::short_unix),
+    way("journald short-full", journal::short_full),
+    way("journald export", journal::export),
+    way("journald JSON, messages as bytes", journal::json_bytes),
+    way("syslog of RFC 5424", journal::rfc_5424),
+    way("syslog without a pid", journal::syslog_without_pid),
+    way("kubectl logs --timestamps", shippers::timestamps),
+    way("kubectl logs --prefix", shippers::prefixed),
+    way("stern", shippers::stern),
+    way("fluent-bit", shippers::fluent_bit),
+    way("filebeat", shippers::elastic),
+    way("Splunk", shippers::splunk),
+    way("Loki", shippers::loki),
+    way("CloudWatch events", shippers::cloudwatch_events),
+    way("CloudWatch subscription", shippers::cloudwatch_subscription),
+    way("CloudWatch in a bucket", shippers::cloudwatch_bucket),
+    way("CloudWatch Insights JSON", shippers::insights_json),
+    way("CloudWatch Insights CSV", shippers::insights_csv),
+    way("AKS storage account", shippers::azure_blobs),
+    way("AKS event hub", shippers::azure_hub),
+    way("AzureDiagnostics", shippers::azure_diagnostics),
+    way("AzureDiagnostics CSV", shippers::azure_diagnostics_csv),
+    way("AKSAudit and AKSControlPlane", shippers::azure_tables),
+    way("Cloud Logging, newest first", shippers::google),
     shift("a node's clock 7.3 s ahead", clocks::node_ahead),
     shift("a node's clock 7.3 s behind", clocks::node_behind),
     shift("controller in UTC+8", clocks::controller_in_utc_8),
