@@ -7,6 +7,8 @@ mod rewrap;
 use std::path::PathBuf;
 
 use adtrace::fact::{self, ReadOptions, Reading};
+use adtrace::record::Zone;
+use adtrace::time::{Span, Time};
 use adtrace::{Options, analyze};
 use serde_json::Value;
 
@@ -16,9 +18,13 @@ use rewrap::{File, WAYS, Way};
 /// The report of files, without what names them: inputs, paths and lines of evidence; where clocks were shifted, also
 /// without the stamps in the lines' texts.
 fn report(files: &[File], name: &str, shifted: bool) -> Value {
+    report_with(files, name, shifted, &Options::default())
+}
+
+fn report_with(files: &[File], name: &str, shifted: bool, options: &Options) -> Value {
     let place = Scratch::new(name);
     rewrap::store(files, &place.0);
-    let report = analyze(std::slice::from_ref(&place.0), &Options::default()).expect("it reads");
+    let report = analyze(std::slice::from_ref(&place.0), options).expect("it reads");
     let mut value = serde_json::to_value(report).expect("a report prints");
     let whole = value.as_object_mut().expect("a report is an object");
     whole.remove("inputs");
@@ -207,4 +213,81 @@ fn any_order_of_paths_reads_the_same() {
     let back = ["objects", "nodes", "control-plane"].map(path);
     let told_of = |paths: &[PathBuf]| told(&read(paths, &ReadOptions::default()));
     same(&told_of(&forth), &told_of(&back));
+}
+
+/// So much later that the given moment lies in the middle of the recording.
+fn until(moment: &str, files: &[File]) -> Span {
+    let reading = read(&[stored("middle", files).0.clone()], &ReadOptions::default());
+    let times = reading.facts.iter().map(|fact| fact.at).filter(|at| *at < Time::MAX);
+    let mut times: Vec<Time> = times.collect();
+    times.sort_unstable();
+    let by = Time::parse(moment).expect("a moment") - times[times.len() / 2];
+    // Some stamps have no fractions.
+    Span::secs(by.0 / 1_000_000)
+}
+
+/// Demands the report of files that tell of the same at another time.
+fn same_but_moved(files: &[File], moved: &[File], by: Span, name: &str, options: &Options) {
+    let plain = report_with(files, &format!("{name}-plain"), true, &Options::default());
+    let other = report_with(moved, name, true, options);
+    let back = rewrap::clocks::stamps_moved(&other.to_string(), Span(-by.0));
+    let other: Value = serde_json::from_str(&back).expect("a report");
+    let mut found = Vec::new();
+    parted(&plain, &other, "", &mut found);
+    assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_year_that_ends_within_the_recording_changes_nothing() {
+    let files = founding();
+    let by = until("2027-01-01T00:00:00Z", &files);
+    same_but_moved(
+        &files,
+        &rewrap::clocks::moved(&files, by),
+        by,
+        "new-year",
+        &Options::default(),
+    );
+}
+
+#[test]
+fn clocks_that_are_put_back_within_the_recording_change_nothing() {
+    let files = founding();
+    let change = Time::parse("2026-10-25T01:00:00Z").expect("a moment");
+    let by = until("2026-10-25T01:00:00Z", &files);
+    let local = rewrap::clocks::in_local_time(&rewrap::clocks::moved(&files, by), |at| {
+        let hours = if at < change { 2 } else { 1 };
+        (
+            Span::secs(hours * 3600),
+            if hours == 2 { "+0200 CEST" } else { "+0100 CET" },
+        )
+    });
+    let mut options = Options::default();
+    options.read.zone = Zone::parse("Europe/Berlin");
+    same_but_moved(&files, &local, by, "summer-time", &options);
+}
+
+#[test]
+fn a_year_that_nothing_tells_is_the_one_that_is_given() {
+    let klog_only: Vec<File> = founding()
+        .into_iter()
+        .filter(|file| file.path.ends_with("kubelet.log"))
+        .map(|file| {
+            let untold = file.text().replace(" permitted until 2026-", " permitted until 2O26-");
+            File::new(file.path, untold)
+        })
+        .collect();
+    let place = stored("no-year", &klog_only);
+    let options = ReadOptions {
+        year: Some(2019),
+        ..ReadOptions::default()
+    };
+    let reading = read(std::slice::from_ref(&place.0), &options);
+    let times = reading.facts.iter().map(|fact| fact.at.to_string());
+    assert!(
+        times.clone().all(|at| at.starts_with("2019-11-25T")),
+        "{:?}",
+        times.take(3).collect::<Vec<_>>()
+    );
+    assert!(reading.facts.len() > 20);
 }

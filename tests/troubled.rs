@@ -15,10 +15,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use adtrace::diagnose::outlook;
-use adtrace::model::{NodeId, VolumeId};
 use adtrace::model::world::World;
 use adtrace::model::world::board::{Pair, Trouble};
 use adtrace::model::world::driver::Answer;
+use adtrace::model::{NodeId, VolumeId};
 use adtrace::report::{Report, Severity, Status, Verdict};
 use adtrace::time::Span;
 use adtrace::{Options, analyze};

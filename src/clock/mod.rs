@@ -12,6 +12,7 @@ use crate::time::Span;
 
 mod bounds;
 mod group;
+mod put_back;
 mod reach;
 mod solve;
 #[cfg(test)]
@@ -25,24 +26,12 @@ use group::Groups;
 /// Sources that are settled already (captured traces) stay as they are, and so do dumps and tables, whose times are the
 /// API servers'.
 pub fn settle(reading: &mut Reading, cast: &Cast) {
-    let groups = Groups::of(reading);
-    if groups.count < 2 {
-        return;
-    }
     let end = reading.end();
-    let lent = zone::lend(reading, &groups);
-    let lent: Vec<Move> = lent.into_iter().map(Move::Zone).collect();
-    shift(reading, &lent);
-    let bounds = reach::within(reading, &groups, bounds::of(reading, cast, &groups));
-    let offsets = solve::solve(groups.count, &bounds);
-    let mut moves = vec![Move::Clock(Span::ZERO); reading.sources.len()];
-    for ((id, source), found) in (0_u32..).zip(&mut reading.sources).zip(&mut moves) {
-        let clock = groups.clock(id).and_then(|clock| offsets.get(clock as usize));
-        if let (Some(offset), None) = (clock, source.offset) {
-            *found = note(source, *offset);
-        }
+    put_back::mend(reading);
+    let groups = Groups::of(reading);
+    if groups.count > 1 {
+        align(reading, cast, &groups);
     }
-    shift(reading, &moves);
     // Dumped objects count at the end of what was recorded, and that has moved with the clocks.
     let moved = reading.end();
     for fact in reading
@@ -52,6 +41,23 @@ pub fn settle(reading: &mut Reading, cast: &Cast) {
     {
         fact.at = moved;
     }
+}
+
+/// Puts the clocks of several logs on the axis of the API servers.
+fn align(reading: &mut Reading, cast: &Cast, groups: &Groups) {
+    let lent = zone::lend(reading, groups);
+    let lent: Vec<Move> = lent.into_iter().map(Move::Zone).collect();
+    shift(reading, &lent);
+    let bounds = reach::within(reading, groups, bounds::of(reading, cast, groups));
+    let offsets = solve::solve(groups.count, &bounds);
+    let mut moves = vec![Move::Clock(Span::ZERO); reading.sources.len()];
+    for ((id, source), found) in (0_u32..).zip(&mut reading.sources).zip(&mut moves) {
+        let clock = groups.clock(id).and_then(|clock| offsets.get(clock as usize));
+        if let (Some(offset), None) = (clock, source.offset) {
+            *found = note(source, *offset);
+        }
+    }
+    shift(reading, &moves);
 }
 
 /// The facts' ids, ordered by time, ties by source and line, so that the same input always gives the same order.

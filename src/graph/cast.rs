@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::time::Time;
 use crate::fact::{Detail, Fact, Kind, Name, PodDetail};
+use crate::time::Time;
 
 pub use crate::model::{NodeId as Node, PodId as Pod, VolumeId as Volume};
 
@@ -406,7 +406,9 @@ impl Joins {
         if others.iter().all(|(_, claims)| *claims == first.1) {
             return &first.1;
         }
-        let before = created.iter().filter(|(at, _)| seen.since.is_some_and(|since| *at <= since));
+        let before = created
+            .iter()
+            .filter(|(at, _)| seen.since.is_some_and(|since| *at <= since));
         before.max_by_key(|(at, _)| *at).map_or(&[], |(_, claims)| claims)
     }
 

@@ -1,10 +1,14 @@
-//! Google's audit records, turned into the audit events of Kubernetes.
+//! Audit records of clouds, turned into the audit events of Kubernetes.
 //!
-//! In: the `protoPayload` of a Cloud Logging entry. Out: the same statement as an `audit.k8s.io/v1` event in JSON, so
-//! that later rooms know one form. `methodName` is `io.k8s.<group>.<version>.<resource>.<verb>`, the status code is
-//! gRPC's.
+//! In: the `protoPayload` of a Cloud Logging entry, or the columns of `AKSAudit`. Out: the same statement as an
+//! `audit.k8s.io/v1` event in JSON, so that later rooms know one form. Of Google's, `methodName` is
+//! `io.k8s.<group>.<version>.<resource>.<verb>`, the status code is gRPC's. Of Azure's, each column is a field, and what
+//! is an object there may be its JSON as text.
+
+use std::fmt::Write;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// The parts of a payload that are used.
@@ -97,6 +101,53 @@ fn http(code: i64) -> u16 {
         16 => 401,
         _ => 500,
     }
+}
+
+/// Columns of `AKSAudit`, and the fields of an event that they are.
+const COLUMNS: [(&str, &str); 14] = [
+    ("Level", "level"),
+    ("AuditId", "auditID"),
+    ("Stage", "stage"),
+    ("RequestUri", "requestURI"),
+    ("Verb", "verb"),
+    ("User", "user"),
+    ("ImpersonatedUser", "impersonatedUser"),
+    ("UserAgent", "userAgent"),
+    ("ObjectRef", "objectRef"),
+    ("ResponseStatus", "responseStatus"),
+    ("RequestObject", "requestObject"),
+    ("ResponseObject", "responseObject"),
+    ("RequestReceivedTime", "requestReceivedTimestamp"),
+    ("StageReceivedTime", "stageTimestamp"),
+];
+
+/// The event that a row of `AKSAudit` holds; its values are JSON, and stay as they are written.
+#[must_use]
+pub fn of_columns<'a>(row: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    let mut event = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1""#.to_owned();
+    let mut told = Vec::new();
+    for (column, value) in row {
+        let Some((_, field)) = COLUMNS
+            .iter()
+            .find(|(name, _)| *name == column.trim_end_matches(" [UTC]"))
+        else {
+            continue;
+        };
+        let text: Option<String> = serde_json::from_str(value).ok();
+        let value = match &text {
+            Some(text) if text.is_empty() => continue,
+            Some(text) if text.starts_with(['{', '[']) && serde_json::from_str::<&RawValue>(text).is_ok() => text,
+            _ if value == "null" => continue,
+            _ => value,
+        };
+        let _ = write!(event, ",\"{field}\":{value}");
+        told.push(*field);
+    }
+    event.push('}');
+    ["auditID", "verb", "requestURI"]
+        .iter()
+        .all(|field| told.contains(field))
+        .then_some(event)
 }
 
 #[cfg(test)]

@@ -164,7 +164,10 @@ fn one_a_line(raw: &str) -> String {
         let at = lines.line_of(item).max(line + u32::from(index > 0));
         text.extend((line..at).map(|_| '\n'));
         line = at;
-        text.push_str(&item.replace(['\n', '\r'], " "));
+        let flat = item.replace(['\n', '\r'], " ");
+        let (open, rest) = flat.split_at(flat.len().min(1));
+        text.push_str(open);
+        text.push_str(rest.trim_start());
     }
     text
 }
@@ -436,10 +439,7 @@ mod tests {
             panic!("{held:?}")
         };
         let lines: Vec<(usize, &str)> = left.lines().enumerate().filter(|(_, line)| !line.is_empty()).collect();
-        assert_eq!(
-            lines,
-            [(2, "{       \"message\": \"a\"     }"), (5, "{\"message\": \"b\"}")]
-        );
+        assert_eq!(lines, [(2, "{\"message\": \"a\"     }"), (5, "{\"message\": \"b\"}")]);
     }
 
     const VA: &str =

@@ -160,7 +160,7 @@ pub fn open(text: &str) -> Element<'_> {
     if is_audit(text.as_bytes()) {
         return Element::Audit(Cow::Borrowed(text));
     }
-    let Some(fields) = Fields::of(text) else {
+    let Some(fields) = Fields::of(text).or_else(|| paired(text)) else {
         return Element::Other;
     };
     kubernetes(text, &fields)
@@ -168,9 +168,36 @@ pub fn open(text: &str) -> Element<'_> {
         .or_else(|| several(&fields))
         .or_else(|| klog_json(&fields))
         .or_else(|| journald(&fields))
+        .or_else(|| azure_audit(&fields))
         .or_else(|| azure(&fields))
         .or_else(|| shipped(&fields))
         .unwrap_or(Element::Other)
+}
+
+/// A row of `CloudWatch` Insights: `[{"field":"@message","value":"…"},…]`.
+fn paired(text: &str) -> Option<Fields<'_>> {
+    #[derive(Deserialize)]
+    struct Pair<'a> {
+        #[serde(borrow)]
+        field: Cow<'a, str>,
+        #[serde(borrow)]
+        value: &'a RawValue,
+    }
+    let pairs: Vec<Pair<'_>> = text
+        .starts_with('[')
+        .then(|| serde_json::from_str(text).ok())
+        .flatten()?;
+    Some(Fields(pairs.into_iter().map(|pair| (pair.field, pair.value)).collect()))
+}
+
+/// A row of `AKSAudit`: an audit event split into columns.
+fn azure_audit<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
+    if !["AuditId", "RequestUri", "Verb"].iter().all(|name| fields.has(name)) {
+        return None;
+    }
+    let columns = fields.0.iter().map(|(name, raw)| (name.as_ref(), raw.get()));
+    let event = super::cloud_audit::of_columns(columns)?;
+    Some(Element::Audit(Cow::Owned(event)))
 }
 
 /// An object of the API, or a list of them.

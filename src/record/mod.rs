@@ -19,6 +19,7 @@ mod join;
 pub mod klog;
 mod mend;
 mod peel;
+mod recast;
 mod scan;
 mod source;
 mod stamp;

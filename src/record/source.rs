@@ -9,6 +9,7 @@ use super::anchor::{Anchor, HEAD};
 use super::cutter::{Cutter, Piece, is_wide, narrow};
 use super::heading::Heading;
 use super::join::{self, Seam};
+use super::recast::Recast;
 use super::scan::{Chunk, Scan, Scanned};
 use super::tally::Tally;
 use super::{Context, Record, Scribe, Summary, docs};
@@ -112,7 +113,8 @@ impl<S: Scribe> Source<'_, '_, S> {
     /// Reads lines in chunks, the first line with that number: while some chunks are parsed, the next are read.
     fn log(&mut self, bytes: &mut dyn Read, first: u32) -> io::Result<()> {
         let limits = self.context.limits;
-        let mut cutter = Cutter::new(bytes, limits.line_bytes);
+        let mut recast = Recast::new(bytes, limits.line_bytes)?;
+        let mut cutter = Cutter::new(&mut recast, limits.line_bytes);
         let mut batch = cutter.batch(1, self.chunk)?;
         let anchor = Anchor::of(batch.first().map_or(&[][..], Piece::bytes), &self.context);
         let scan = Scan {
@@ -138,9 +140,12 @@ impl<S: Scribe> Source<'_, '_, S> {
         let mut out = scan.out(&mut page, &mut self.tally, &self.heading);
         join::end(seam, &mut out);
         (self.take)(page);
-        self.summary.bytes = cutter.read;
-        self.summary.lines = u64::from(line - first);
         let long = cutter.long + std::mem::take(&mut self.tally.long);
+        self.summary.bytes = cutter.read;
+        if !recast.is_plain() {
+            self.summary.bytes = recast.read;
+        }
+        self.summary.lines = u64::from(line - first);
         if long > 0 {
             let note = format!("{long} lines longer than {} bytes were cut", limits.line_bytes);
             self.summary.notes.push(note);

@@ -1,6 +1,6 @@
 //! A recording as machines with wrong clocks, or in other zones, would have written it.
 
-use adtrace::time::Span;
+use adtrace::time::{Span, Time};
 
 use super::lines::{with_header_moved, with_retry_moved, year};
 use super::{File, Role, each};
@@ -76,4 +76,64 @@ pub fn logs_an_hour_behind(files: &[File]) -> Vec<File> {
         |_, _| true,
         |line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC"),
     )
+}
+
+/// Everything as if it had happened so much later.
+pub fn moved(files: &[File], by: Span) -> Vec<File> {
+    let year = year(files);
+    each(files, |file, role| {
+        let text = file.text();
+        let new: String = match role {
+            Role::Log(..) => text
+                .lines()
+                .map(|line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC") + "\n")
+                .collect(),
+            Role::Audit | Role::Other => stamps_moved(&text, by),
+        };
+        vec![File::new(&file.path, new)]
+    })
+}
+
+/// A text with every `2026-11-25T02:12:42.123456Z` in it moved.
+pub fn stamps_moved(text: &str, by: Span) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("20") {
+        let (before, stamp) = rest.split_at(at);
+        out.push_str(before);
+        let end = stamp.find('Z').filter(|end| (19..=29).contains(end)).unwrap_or(0);
+        let moment = stamp.get(..=end).filter(|text| text.get(10..11) == Some("T"));
+        if let Some(moment) = moment.and_then(Time::parse) {
+            let digits = end.saturating_sub(20);
+            let new = (moment + by).to_string();
+            out.push_str(&new[..19]);
+            if digits > 0 {
+                out.push('.');
+                out.push_str(&format!("{:0<9}", &new[20..26])[..digits]);
+            }
+            out.push('Z');
+            rest = &stamp[end + 1..];
+        } else {
+            out.push_str(&stamp[..2]);
+            rest = &stamp[2..];
+        }
+    }
+    out + rest
+}
+
+/// Logs whose headers are in the local time of a zone with two offsets; the stamps of retries say which holds.
+pub fn in_local_time(files: &[File], offset: impl Fn(Time) -> (Span, &'static str)) -> Vec<File> {
+    let year = year(files);
+    each(files, |file, role| {
+        if !matches!(role, Role::Log(..)) {
+            return vec![file.clone()];
+        }
+        let text = file.text();
+        let local = |line: &super::Stamped<'_>| {
+            let (by, zone) = offset(line.at);
+            with_retry_moved(&with_header_moved(line.text, year, by), by, zone) + "\n"
+        };
+        let new: String = super::stamped(&text, year).iter().map(local).collect();
+        vec![File::new(&file.path, new)]
+    })
 }

@@ -1,5 +1,8 @@
 //! Logs as what ships them to a store hands them out again.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::lines::{Stamped, stamped};
@@ -20,7 +23,9 @@ fn documents(files: &[File], make: impl Fn(&[Stamped<'_>], &str, &str) -> String
 }
 
 fn objects(files: &[File], make: impl Fn(&Stamped<'_>, &str, &str) -> Value) -> Vec<File> {
-    wrapped(files, true, |line, program, host| format!("{}\n", make(line, program, host)))
+    wrapped(files, true, |line, program, host| {
+        format!("{}\n", make(line, program, host))
+    })
 }
 
 fn millis(line: &Stamped<'_>) -> i64 {
@@ -218,8 +223,9 @@ pub fn azure_tables(files: &[File]) -> Vec<File> {
                 return json!({"TimeGenerated": line.at.to_string(), "Category": category(program), "Message": line.text,
                               "PodName": format!("{program}-{host}"), "Stream": "stderr", "Type": "AKSControlPlane"});
             }
+            let event: BTreeMap<&str, &RawValue> = serde_json::from_str(line.text).expect("an audit event");
+            let text = |name: &str| event.get(name).map_or("", |raw| raw.get()).to_owned();
             let event: Value = serde_json::from_str(line.text).expect("an audit event");
-            let text = |name: &str| event.get(name).map_or(String::new(), ToString::to_string);
             json!({"TimeGenerated": line.at.to_string(), "Level": event["level"], "AuditId": event["auditID"],
                    "Stage": event["stage"], "RequestUri": event["requestURI"], "Verb": event["verb"],
                    "User": text("user"), "SourceIps": text("sourceIPs"), "UserAgent": event["userAgent"],

@@ -1,0 +1,354 @@
+//! Forms in which one record takes several lines or shares a table's heading, turned into one JSON object a line.
+//!
+//! In: the bytes of a source. Out: the same bytes, or, of a table of values parted by commas (what CloudWatch Insights
+//! and Log Analytics hand out) and of the journal's export format, a JSON object for each record, at the line on which
+//! its message begins; other lines are left empty, so that the numbers of lines stay those of the source.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use serde_json::{Map, Value};
+
+/// Bytes at the beginning of a source that tell its form.
+const HEAD: usize = 4096;
+
+/// Columns of a table that hold log lines or audit events.
+const MESSAGES: [&str; 8] = [
+    "@message",
+    "log_s",
+    "Message",
+    "message",
+    "_raw",
+    "log",
+    "textPayload",
+    "RequestUri",
+];
+
+/// Columns that say when.
+const TIMES: [&str; 8] = [
+    "@timestamp",
+    "TimeGenerated",
+    "TimeGenerated [UTC]",
+    "time",
+    "timestamp",
+    "_time",
+    "@ingestionTime",
+    "date",
+];
+
+/// Fields of the journal that are used.
+const JOURNAL: [&str; 7] = [
+    "MESSAGE",
+    "__REALTIME_TIMESTAMP",
+    "_SOURCE_REALTIME_TIMESTAMP",
+    "_HOSTNAME",
+    "SYSLOG_IDENTIFIER",
+    "_COMM",
+    "_SYSTEMD_UNIT",
+];
+
+/// A source whose records are one a line.
+pub struct Recast<'r> {
+    bytes: BufReader<Box<dyn Read + 'r>>,
+    form: Form,
+    /// A record holds no more than this.
+    most: usize,
+    /// What was made and not yet handed out.
+    made: Vec<u8>,
+    at: usize,
+    /// Lines of the source that were read.
+    read_lines: u64,
+    /// Lines that were made.
+    made_lines: u64,
+    /// Bytes of the source that were read.
+    pub read: u64,
+}
+
+enum Form {
+    Plain,
+    Table(Vec<String>),
+    Journal,
+}
+
+impl<'r> Recast<'r> {
+    /// Looks at a source's beginning; records and fields are cut at `most` bytes.
+    pub fn new(bytes: &'r mut dyn Read, most: usize) -> io::Result<Recast<'r>> {
+        let mut head = Vec::new();
+        bytes.take(HEAD as u64).read_to_end(&mut head)?;
+        let form = form_of(&head);
+        Ok(Recast {
+            bytes: BufReader::new(Box::new(io::Cursor::new(head).chain(bytes))),
+            form,
+            most,
+            made: Vec::new(),
+            at: 0,
+            read_lines: 0,
+            made_lines: 0,
+            read: 0,
+        })
+    }
+
+    /// Whether records are made anew.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.form, Form::Plain)
+    }
+
+    /// One line with its end, cut at the limit; what is beyond is read and forgotten. `None` at the end.
+    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        loop {
+            let part = self.bytes.fill_buf()?;
+            if part.is_empty() {
+                return Ok((!line.is_empty()).then_some(line));
+            }
+            let end = memchr::memchr(b'\n', part);
+            let length = end.map_or(part.len(), |end| end + 1);
+            let room = self.most.saturating_sub(line.len());
+            line.extend_from_slice(part.get(..length.min(room)).unwrap_or(part));
+            self.bytes.consume(length);
+            self.read += length as u64;
+            if end.is_some() {
+                self.read_lines += 1;
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// Makes the next piece; false at the end.
+    fn make(&mut self) -> io::Result<bool> {
+        self.made.clear();
+        self.at = 0;
+        let first = self.read_lines;
+        let record = match &self.form {
+            Form::Plain => return Ok(false),
+            Form::Table(_) => self.row()?,
+            Form::Journal => self.entry()?,
+        };
+        let Some((line, record)) = record else {
+            self.pad(self.read_lines);
+            return Ok(!self.made.is_empty());
+        };
+        // The table's heading, and empty entries.
+        if record.is_empty() {
+            self.pad(self.read_lines.max(first));
+            return Ok(true);
+        }
+        self.pad(line);
+        let text = Value::Object(record).to_string();
+        self.made.extend_from_slice(text.as_bytes());
+        self.made.push(b'\n');
+        self.made_lines += 1;
+        self.pad(self.read_lines);
+        Ok(true)
+    }
+
+    /// Empty lines up to a line of the source.
+    fn pad(&mut self, line: u64) {
+        while self.made_lines < line {
+            self.made.push(b'\n');
+            self.made_lines += 1;
+        }
+    }
+
+    /// A row of the table, which ends where a line ends outside of quotes; its line counts from 0.
+    fn row(&mut self) -> io::Result<Option<(u64, Map<String, Value>)>> {
+        let first = self.read_lines;
+        let Some(mut text) = self.line()? else { return Ok(None) };
+        while text.iter().filter(|byte| **byte == b'"').count() % 2 == 1 && text.len() < self.most {
+            let Some(more) = self.line()? else { break };
+            text.extend_from_slice(&more);
+        }
+        let Form::Table(columns) = &self.form else {
+            return Ok(None);
+        };
+        if first == 0 {
+            return Ok(Some((first, Map::new())));
+        }
+        let fields = fields_of(&String::from_utf8_lossy(&text));
+        let named = columns.iter().cloned().zip(fields.into_iter().map(Value::from));
+        Ok(Some((first, named.collect())))
+    }
+
+    /// An entry of the journal, which ends at an empty line; its line is that of its message.
+    fn entry(&mut self) -> io::Result<Option<(u64, Map<String, Value>)>> {
+        let (mut entry, mut at) = (Map::new(), self.read_lines);
+        loop {
+            let first = self.read_lines;
+            let Some(line) = self.line()? else {
+                return Ok((!entry.is_empty()).then_some((at, entry)));
+            };
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\n', '\r']);
+            if text.is_empty() {
+                return Ok(Some((at, entry)));
+            }
+            let (name, value) = match text.split_once('=') {
+                Some((name, value)) => (name.to_owned(), value.to_owned()),
+                None => (text.to_owned(), self.binary()?),
+            };
+            if name == "MESSAGE" {
+                at = first;
+            }
+            if JOURNAL.contains(&name.as_str()) {
+                entry.insert(name, value.into());
+            }
+        }
+    }
+
+    /// A field's value behind its length.
+    fn binary(&mut self) -> io::Result<String> {
+        let mut length = [0; 8];
+        let got = read_up_to(&mut self.bytes, &mut length)?;
+        self.read += got as u64;
+        if got < length.len() {
+            return Ok(String::new());
+        }
+        let whole = u64::from_le_bytes(length).saturating_add(1);
+        let mut value = Vec::new();
+        let kept = (&mut self.bytes)
+            .take(whole.min(self.most as u64))
+            .read_to_end(&mut value)?;
+        let left = whole - kept as u64;
+        let skipped = io::copy(&mut (&mut self.bytes).take(left), &mut io::sink())?;
+        self.read += kept as u64 + skipped;
+        self.read_lines += memchr::memchr_iter(b'\n', &value).count() as u64;
+        if left == 0 {
+            value.pop();
+        }
+        Ok(String::from_utf8_lossy(&value).into_owned())
+    }
+}
+
+impl Read for Recast<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.is_plain() {
+            return self.bytes.read(into);
+        }
+        while self.at >= self.made.len() {
+            if !self.make()? {
+                return Ok(0);
+            }
+        }
+        let rest = self.made.get(self.at..).unwrap_or_default();
+        let length = rest.len().min(into.len());
+        if let (Some(to), Some(from)) = (into.get_mut(..length), rest.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.at += length;
+        Ok(length)
+    }
+}
+
+fn read_up_to(bytes: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    let mut at = 0;
+    while let Some(rest) = into.get_mut(at..).filter(|rest| !rest.is_empty()) {
+        match bytes.read(rest)? {
+            0 => break,
+            got => at += got,
+        }
+    }
+    Ok(at)
+}
+
+fn form_of(head: &[u8]) -> Form {
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start_matches('\u{feff}');
+    if text.starts_with("__CURSOR=") || text.starts_with("__REALTIME_TIMESTAMP=") {
+        return Form::Journal;
+    }
+    let Some((heading, _)) = text.split_once('\n') else {
+        return Form::Plain;
+    };
+    let columns = fields_of(heading);
+    let has = |names: &[&str]| columns.iter().any(|column| names.contains(&column.as_str()));
+    if columns.len() > 1 && has(&MESSAGES) && has(&TIMES) {
+        Form::Table(columns)
+    } else {
+        Form::Plain
+    }
+}
+
+/// The fields of a row (RFC 4180): a quoted one may hold commas, line ends, and quotes written twice.
+fn fields_of(row: &str) -> Vec<String> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    let mut signs = row.trim_end_matches(['\n', '\r']).chars().peekable();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '"' if quoted && signs.peek() == Some(&'"') => {
+                signs.next();
+                field.push('"');
+            }
+            '"' if quoted || field.is_empty() => quoted = !quoted,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            _ => field.push(sign),
+        }
+    }
+    fields.push(field);
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recast(text: &[u8], most: usize) -> (String, u64) {
+        let mut bytes = text;
+        let mut recast = Recast::new(&mut bytes, most).unwrap();
+        let mut out = String::new();
+        recast.read_to_string(&mut out).unwrap();
+        (out, recast.read)
+    }
+
+    #[test]
+    fn rows_of_a_table_stand_at_their_lines() {
+        let table = "@timestamp,@message\r\n1,\"a \"\"b\"\", c\"\r\n2,\"d\ne\"\n3,f\n";
+        let (out, read) = recast(table.as_bytes(), 1000);
+        let lines: Vec<&str> = out.split('\n').collect();
+        assert_eq!(lines[0], "");
+        assert_eq!(lines[1], r#"{"@message":"a \"b\", c","@timestamp":"1"}"#);
+        assert_eq!(lines[2], r#"{"@message":"d\ne","@timestamp":"2"}"#);
+        assert_eq!(lines[3], "");
+        assert_eq!(lines[4], r#"{"@message":"f","@timestamp":"3"}"#);
+        assert_eq!(read, table.len() as u64);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_holds_no_more_than_a_record_may() {
+        let table = format!("time,log\n1,\"{}", "x\n".repeat(1000));
+        let (out, read) = recast(table.as_bytes(), 64);
+        assert_eq!(read, table.len() as u64);
+        assert_eq!(out.matches('\n').count(), table.matches('\n').count());
+    }
+
+    #[test]
+    fn entries_of_the_journal_stand_at_their_messages() {
+        let mut export =
+            b"__CURSOR=a\n__REALTIME_TIMESTAMP=5\n_HOSTNAME=n\nMESSAGE=one\n\n__CURSOR=b\nMESSAGE\n".to_vec();
+        export.extend_from_slice(&7_u64.to_le_bytes());
+        export.extend_from_slice(b"two\nand\n_HOSTNAME=n\n\n");
+        let (out, read) = recast(&export, 1000);
+        let lines: Vec<&str> = out.split('\n').collect();
+        assert_eq!(
+            lines[3],
+            r#"{"MESSAGE":"one","_HOSTNAME":"n","__REALTIME_TIMESTAMP":"5"}"#
+        );
+        assert_eq!(lines[6], r#"{"MESSAGE":"two\nand","_HOSTNAME":"n"}"#);
+        assert_eq!(read, export.len() as u64);
+    }
+
+    #[test]
+    fn a_length_that_is_a_lie_ends_with_the_source() {
+        let mut export = b"__CURSOR=a\nMESSAGE\n".to_vec();
+        export.extend_from_slice(&u64::MAX.to_le_bytes());
+        export.extend_from_slice(b"short");
+        let (out, read) = recast(&export, 1000);
+        assert!(out.contains("short"), "{out}");
+        assert_eq!(read, export.len() as u64);
+    }
+
+    #[test]
+    fn other_texts_stay_as_they_are() {
+        for text in ["a,b\nc\n", "I1123 time, log\n", "", "{\"log\":1}\n"] {
+            assert_eq!(recast(text.as_bytes(), 10).0, text);
+        }
+    }
+}
