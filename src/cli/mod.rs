@@ -24,6 +24,7 @@ mod inputs;
 mod limits;
 mod model;
 mod output;
+mod pager;
 mod reading;
 mod redact;
 mod state;
@@ -33,6 +34,7 @@ mod why;
 
 pub use error::CliError;
 use output::Output;
+use pager::Screen;
 
 /// Exit status of a command that could not be done.
 const COULD_NOT: u8 = 2;
@@ -62,6 +64,9 @@ struct Cli {
     /// Say nothing on stderr but errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Print to the terminal, however long; else `ADTRACE_PAGER`, `PAGER` or less shows what is longer than the screen
+    #[arg(long, global = true)]
+    no_pager: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -89,6 +94,32 @@ enum Command {
     Man(generate::Man),
 }
 
+impl Command {
+    /// Whether the answer is for somebody to read who may want to walk through it.
+    fn is_read(&self) -> bool {
+        match self {
+            Command::Analyze(_)
+            | Command::State(_)
+            | Command::Timeline(_)
+            | Command::Why(_)
+            | Command::WhatIf(_)
+            | Command::Graph(_)
+            | Command::Diff(_)
+            | Command::Doctor(_)
+            | Command::Facts(_)
+            | Command::Inputs(_)
+            | Command::Explain(_) => true,
+            Command::Capture(_)
+            | Command::Redact(_)
+            | Command::Expect(_)
+            | Command::Check(_)
+            | Command::Model(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
+        }
+    }
+}
+
 /// Runs the command that the arguments name, the program's own name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
@@ -99,7 +130,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if refused.use_stderr() { COULD_NOT } else { 0 });
         }
     };
-    let mut output = Output::new(cli.quiet);
+    let screen = if cli.no_pager || !cli.command.is_read() {
+        Screen::plain()
+    } else {
+        Screen::paged()
+    };
+    let mut output = Output::new(cli.quiet, screen);
     let done = match &cli.command {
         Command::Analyze(command) => command.run(&mut output),
         Command::State(command) => command.run(&mut output),
@@ -120,7 +156,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(command) => command.run(Cli::command(), &mut output),
         Command::Man(command) => command.run(Cli::command(), &mut output),
     };
-    match done.and_then(|status| output.finish().map(|()| status)) {
+    // What was said before something failed is worth reading too.
+    let finished = output.finish();
+    match done.and_then(|status| finished.map(|()| status)) {
         Ok(status) => ExitCode::from(status),
         Err(CliError::Closed) => ExitCode::SUCCESS,
         Err(error) => {

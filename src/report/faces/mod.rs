@@ -14,6 +14,8 @@ pub mod viewer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod xsd;
 
 use super::text::{clean, short_volume};
 use super::{Divergence, Evidence, Step};

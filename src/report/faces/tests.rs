@@ -12,6 +12,7 @@ use super::markdown::Markdown;
 use super::mermaid::Mermaid;
 use super::sarif::Sarif;
 use super::viewer::Viewer;
+use super::xsd;
 use crate::report::html::Html;
 use crate::report::json::Json;
 use crate::report::terminal::Terminal;
@@ -163,6 +164,14 @@ fn sarif_is_as_its_schema_says() {
             .iter_errors(&sarif)
             .map(|error| format!("{}: {error}", error.instance_path()));
         assert_eq!(complaints.collect::<Vec<_>>(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn junit_is_as_its_schema_says() {
+    for report in [two(), example::healthy(), example::insufficient()] {
+        let xml = show(&JUnit, &report);
+        assert_eq!(xsd::complaints(xsd::JUNIT, &xml), Vec::<String>::new(), "{xml}");
     }
 }
 
