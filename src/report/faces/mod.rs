@@ -13,6 +13,10 @@ pub mod sarif;
 pub mod viewer;
 
 #[cfg(test)]
+mod equal;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub mod xsd;
