@@ -161,7 +161,7 @@ fn advice(divergence: &Divergence) -> String {
     ];
     let mut out = String::new();
     for (class, label, outcome) in rows {
-        let acts = remedy::of(&divergence.remedies, outcome);
+        let acts = remedy::all(&divergence.remedies, outcome);
         if !acts.is_empty() {
             let acts: Vec<String> = acts.iter().map(|act| text(act)).collect();
             // Writing to a String does not fail.

@@ -105,6 +105,8 @@ stepTable.refresh = () => {
     list = list.filter((event) => has(events.what[event]) || has(events.actor[event])
       || linesOf(event).some((line) => has(data.lines.text[line])));
   }
+  // All steps of a pair are about that pair.
+  $("steps").classList.toggle("own", !whole);
   $("count").textContent = `${list.length.toLocaleString("en")} step${list.length === 1 ? "" : "s"}`;
   stepTable.set(list);
 };

@@ -147,21 +147,25 @@ impl Found {
             if let Some(party) = &source.party {
                 self.party(party);
             }
-            self.archives(&source.path);
+            self.place(&source.path);
             source.puzzling.iter().for_each(|(_, text)| self.text(text));
             source.notes.iter().for_each(|note| self.text(note));
         }
         reading.facts.iter().for_each(|fact| self.fact(fact));
     }
 
-    /// Archives are often called by whose cluster they come from; their endings stay.
-    fn archives(&mut self, path: &str) {
-        let mut parts = path.split('!');
-        // The last part is the file itself.
-        parts.next_back();
-        for archive in parts {
-            let name = archive.rsplit('/').next().unwrap_or_default();
-            self.part(name.split('.').next().unwrap_or_default());
+    /// Archives, and the folder that everything lies in, are often called by whose cluster they come from. Endings stay.
+    fn place(&mut self, path: &str) {
+        let mut members = path.split('!').peekable();
+        while let Some(member) = members.next() {
+            if let Some((folder, _)) = member.split_once('/') {
+                self.part(folder);
+            }
+            // The last one is the file itself.
+            if members.peek().is_some() {
+                let name = member.rsplit('/').next().unwrap_or_default();
+                self.part(name.split('.').next().unwrap_or_default());
+            }
         }
     }
 

@@ -82,15 +82,20 @@ fn no_name_survives_in_a_redacted_bundle_and_the_verdict_stays() {
 }
 
 #[test]
-fn an_archive_is_called_by_another_name_and_files_keep_theirs() {
+fn archives_and_outer_folders_have_other_names_and_files_keep_theirs() {
     let mut reading = read(&[founding()], &ReadOptions::default()).unwrap();
     for source in &mut reading.sources {
-        source.path = format!("in/acme-prod.tar.gz!acme-prod/{}", source.path);
+        source.path = format!("in/acme-prod.tar.gz!from-acme/{}", source.path);
     }
     let redactor = Redactor::of(&reading, &Key::from_phrase("test")).unwrap();
     for source in redactor.reading(&reading).unwrap().sources {
         assert!(!source.path.contains("acme"), "{}", source.path);
         assert!(source.path.contains(".tar.gz!"), "{}", source.path);
+        let inner = source.path.splitn(3, '/').nth(2).unwrap();
+        assert!(
+            founding().join(inner).exists() || inner.starts_with("nodes/"),
+            "{inner}"
+        );
     }
 }
 
