@@ -154,9 +154,11 @@ pub struct Progress {
 
 impl Progress {
     fn start(what: &'static str, measured: Option<(Vec<PathBuf>, Meter)>, shown: bool) -> Progress {
-        let running = shown.then(|| {
+        let begin = || {
             let (stop, stopped) = channel::<()>();
-            let thread = std::thread::spawn(move || {
+            // The name is for scripts/progress-cost, which looks at what the thread takes.
+            let named = std::thread::Builder::new().name("progress".to_owned());
+            let thread = named.spawn(move || {
                 if stopped.recv_timeout(Duration::from_secs(1)) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -171,8 +173,10 @@ impl Progress {
                 }
                 bar.finish_and_clear();
             });
-            (stop, thread)
-        });
+            // Without a thread there is no line; the work goes on.
+            Some((stop, thread.ok()?))
+        };
+        let running = if shown { begin() } else { None };
         Progress { running }
     }
 }
