@@ -1,4 +1,4 @@
-//! Mechanism, pair, file:line and step, read back out of every face, are the report's.
+//! Mechanism, pair, `file:line` and step, read back out of every face, are the report's.
 //!
 //! In: a report with several divergences, and what each face makes of it. Each face has its own reader here, which takes
 //! the four out of the one place where the face tells of a divergence; a set that differs from the report's is a fault.

@@ -57,7 +57,7 @@ fn annotations_are_workflow_commands() {
 }
 
 /// Slices of one thread, begin and end, either apart or one within the other.
-fn nest(slices: &mut Vec<(i64, i64)>) -> bool {
+fn nest(slices: &mut [(i64, i64)]) -> bool {
     slices.sort_by_key(|(from, to)| (*from, -*to));
     let mut open: Vec<i64> = Vec::new();
     slices.iter().all(|(from, to)| {
@@ -99,7 +99,10 @@ fn traces_are_in_the_trace_event_format() {
                 other => panic!("{other} is no phase of ours"),
             }
         }
-        assert!(slices.values_mut().all(nest), "slices of a thread must nest");
+        assert!(
+            slices.values_mut().all(|slices| nest(slices)),
+            "slices of a thread must nest"
+        );
         for (id, flow) in flows {
             assert!(
                 matches!(flow, (Some(from), Some(to)) if from <= to),
@@ -196,7 +199,7 @@ fn dot_tokens(text: &str) -> Vec<String> {
 }
 
 /// Takes `[a=b, c=d]` where it stands.
-fn dot_attributes<'t>(tokens: &'t [String]) -> &'t [String] {
+fn dot_attributes(tokens: &[String]) -> &[String] {
     let Some((first, mut rest)) = tokens.split_first().filter(|(first, _)| *first == "[") else {
         return tokens;
     };

@@ -19,7 +19,7 @@ mod forms;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub mod xsd;
+pub(crate) mod xsd;
 
 use super::text::{clean, short_volume};
 use super::{Divergence, Evidence, Step};

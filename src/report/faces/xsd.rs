@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use roxmltree::{Document, Node};
 
 /// What Jenkins' xUnit plugin takes for `JUnit`.
-pub const JUNIT: &str = include_str!("../../../fixtures/schemas/jenkins-junit-10.xsd");
+pub(crate) const JUNIT: &str = include_str!("../../../fixtures/schemas/jenkins-junit-10.xsd");
 
 /// Parts of a schema by name.
 type Named<'a> = BTreeMap<&'a str, Node<'a, 'a>>;
@@ -22,7 +22,7 @@ struct Schema<'a> {
 }
 
 /// What is wrong with a document.
-pub fn complaints(schema: &str, document: &str) -> Vec<String> {
+pub(crate) fn complaints(schema: &str, document: &str) -> Vec<String> {
     let schema = Document::parse(schema).expect("the schema is XML");
     let schema = Schema::of(schema.root_element());
     let document = Document::parse(document).expect("the document is XML");
