@@ -48,10 +48,10 @@ const COULD_NOT: u8 = 2;
 #[command(name = "adtrace", version, after_help = examples::ALL, max_term_width = 100)]
 struct Cli {
     /// Say nothing on stderr but errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 900)]
     quiet: bool,
     /// Print to the terminal, however long; else `ADTRACE_PAGER`, `PAGER` or less shows what is longer than the screen
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     no_pager: bool,
     #[command(subcommand)]
     command: Command,
