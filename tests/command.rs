@@ -142,6 +142,18 @@ fn quiet_leaves_stderr_to_errors() {
 }
 
 #[test]
+fn completions_and_manual_pages_come_from_the_definition() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = text(&run(adtrace().args(["completions", shell])).stdout);
+        assert!(script.contains("analyze") && script.contains("no-pager"), "{shell}");
+    }
+    for page in [vec!["man"], vec!["man", "analyze"], vec!["man", "redact"]] {
+        let page = text(&run(adtrace().args(page)).stdout);
+        assert!(page.contains(".TH adtrace") && page.contains("Examples:"), "{page}");
+    }
+}
+
+#[test]
 fn a_pipe_that_closes_is_no_error() {
     let mut command = adtrace();
     command
