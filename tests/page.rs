@@ -168,11 +168,40 @@ fn a_large_page_stays_small() {
     assert!(page.len() <= budget, "{} bytes", page.len());
 }
 
-/// Frames a second while a script scrolls or pans for two seconds.
+/// Frames that a script acted on in two seconds, and how many that is a second.
 const FRAMES: &str = "(act) => new Promise((done) => {
     let frames = 0; const began = performance.now();
-    const next = (now) => { act(frames++); now - began < 2000 ? requestAnimationFrame(next) : done(frames / (now - began) * 1000); };
+    const next = (now) => {
+      act(frames++);
+      now - began < 2000 ? requestAnimationFrame(next) : done([frames, frames / (now - began) * 1000]);
+    };
     requestAnimationFrame(next); })";
+
+/// What scrolling or panning costs.
+struct Motion {
+    what: &'static str,
+    /// Frames a second.
+    rate: f64,
+    /// Milliseconds of work on the page's main thread for each frame; a frame has 16.
+    work: f64,
+}
+
+/// The best of three tries: what else the machine does can only make it worse.
+fn motion(browser: &mut Browser, what: &'static str, act: &str) -> Motion {
+    let tries = [(); 3].map(|()| {
+        let before = browser.worked();
+        let answer = browser.evaluate(&format!("({FRAMES})((i) => {act})"));
+        let number = |at: usize| answer[at].as_f64().expect("a number");
+        let work = (browser.worked() - before) / number(0);
+        println!("{what}: {:.0} frames a second, {work:.1} ms of work each", number(1));
+        (number(1), work)
+    });
+    Motion {
+        what,
+        rate: tries.iter().map(|(rate, _)| *rate).fold(0.0, f64::max),
+        work: tries.iter().map(|(_, work)| *work).fold(f64::INFINITY, f64::min),
+    }
+}
 
 #[test]
 #[ignore = "a measurement: it wants an idle machine"]
@@ -182,20 +211,24 @@ fn a_large_page_paints_at_once_and_scrolls_smoothly() {
     browser.open(&html(&large()));
     let paint = browser.number("performance.getEntriesByName('first-contentful-paint')[0].startTime");
     let ready = browser.number("performance.now()");
+    println!("first paint {paint:.0} ms, ready {ready:.0} ms");
     browser.evaluate("document.getElementById('scope').value = 'all'; document.getElementById('scope').dispatchEvent(new Event('change'))");
-    let list = browser.number(&format!(
-        "({FRAMES})((i) => {{ document.getElementById('steps').scrollTop = i * 777 % 2500000 }})"
-    ));
-    let whole = browser.number(&format!("({FRAMES})((i) => scrollTo(0, i * 9 % 900))"));
-    let lanes = browser.number(&format!(
-        "({FRAMES})((i) => document.getElementById('lanes').dispatchEvent(new WheelEvent('wheel', {{deltaX: i % 40 < 20 ? 9 : -9, cancelable: true}})))"
-    ));
-    println!(
-        "first paint {paint:.0} ms, ready {ready:.0} ms; frames a second: list {list:.0}, page {whole:.0}, lanes {lanes:.0}"
-    );
+    let motions = [
+        // Through all rows within the two seconds, and as a wheel scrolls.
+        ("list, far", "document.getElementById('steps').scrollTop = i * 7777 % 2500000"),
+        ("list, near", "document.getElementById('steps').scrollTop = i * 100"),
+        ("page", "scrollTo(0, i * 9 % 900)"),
+        (
+            "lanes",
+            "document.getElementById('lanes').dispatchEvent(new WheelEvent('wheel', {deltaX: i % 40 < 20 ? 9 : -9, cancelable: true}))",
+        ),
+    ]
+    .map(|(what, act)| motion(&mut browser, what, act));
     assert!(paint <= 1000.0, "first paint after {paint} ms");
-    for (what, frames) in [("list", list), ("page", whole), ("lanes", lanes)] {
-        assert!(frames >= 50.0, "{what}: {frames} frames a second");
+    for Motion { what, rate, work } in motions {
+        assert!(rate >= 50.0, "{what}: {rate} frames a second");
+        // A quarter of a frame is left for a slower machine.
+        assert!(work <= 12.0, "{what}: {work} ms a frame");
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -1,11 +1,12 @@
-//! The post-mortem in `docs/` shows what the program prints: every command in it is run, and its output compared.
+//! The README and the post-mortem in `docs/` show what the program prints: every command in them is run, and its output
+//! compared.
 //!
 //! `UPDATE_DOCS=1 cargo test --test post_mortem` writes the outputs anew.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGE: &str = "docs/post-mortem.md";
+const PAGES: [&str; 2] = ["README.md", "docs/post-mortem.md"];
 
 /// What a command of the page prints; `| head -N` is understood, nothing else of a shell.
 fn output(root: &Path, command: &str) -> String {
@@ -53,17 +54,18 @@ fn renewed(root: &Path, page: &str) -> String {
 }
 
 #[test]
-fn the_post_mortem_shows_what_the_program_prints() {
+fn the_pages_show_what_the_program_prints() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join(PAGE);
-    let page = std::fs::read_to_string(&path).expect("the page is there");
-    let now = renewed(&root, &page);
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &now).expect("the page is written");
-    } else {
-        assert!(
-            page == now,
-            "UPDATE_DOCS=1 cargo test --test post_mortem writes it anew; now:\n{now}"
-        );
+    for path in PAGES.map(|page| root.join(page)) {
+        let page = std::fs::read_to_string(&path).expect("the page is there");
+        let now = renewed(&root, &page);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &now).expect("the page is written");
+        } else {
+            assert!(
+                page == now,
+                "UPDATE_DOCS=1 cargo test --test post_mortem writes it anew; now:\n{now}"
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::output::{Colour, Output, width};
 use super::reading::CaseInput;
+use super::redact::Names;
 use crate::ask::timeline::{About, reported};
 use crate::report::faces::{
     brief::Brief, github::GitHub, json_lines::JsonLines, junit::JUnit, markdown::Markdown, mermaid::Mermaid,
@@ -16,6 +17,7 @@ use crate::report::html::Html;
 use crate::report::json::Json;
 use crate::report::terminal::Terminal;
 use crate::report::{Face, Report};
+use crate::trace::redact::Redactor;
 
 /// Say where the states of volumes parted, since when, why, and what helps
 #[derive(Debug, Args)]
@@ -31,6 +33,11 @@ pub struct Analyze {
     /// Also write the report as one page for a browser, with the timeline of every volume
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Replace all names, addresses and secrets by others, in whatever is written; --key and --mapping imply it
+    #[arg(long)]
+    redact: bool,
+    #[command(flatten)]
+    names: Names,
     /// Colours: auto means on a terminal, unless `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
     color: Colour,
@@ -61,7 +68,14 @@ enum Format {
 
 impl Analyze {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
-        let case = self.input.case(output)?;
+        let mut reading = self.input.input.read(output)?;
+        if self.redact || self.names.asked() {
+            // Before anything is made of it, so that no face can know a name.
+            let redactor = Redactor::of(&reading, &self.names.key()?)?;
+            reading = redactor.reading(&reading)?;
+            self.names.keep(&redactor, self.html.as_deref(), output)?;
+        }
+        let case = self.input.case_of(reading);
         let progress = output.progress("replaying");
         let mut report = match (&self.html, self.format) {
             (Some(_), _) => reported(&case, &About::WITH_LINES),

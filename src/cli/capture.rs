@@ -14,7 +14,7 @@ use crate::fact::{ReadOptions, Reading, trace};
 use crate::graph::cast::Cast;
 use crate::pipeline::Options;
 use crate::time::Time;
-use crate::trace::redact::{Found, Redactor};
+use crate::trace::redact::Redactor;
 use crate::trace::{Cut, narrow, shrink};
 
 /// Effort of zstd: traces are small, and are read more often than written.
@@ -90,11 +90,9 @@ impl Capture {
             bar.finish_and_clear();
         }
         if self.redact || self.names.asked() {
-            let mut found = Found::default();
-            found.reading(&reading);
-            let redactor = Redactor::new(&found, &self.names.key()?)?;
+            let redactor = Redactor::of(&reading, &self.names.key()?)?;
             reading = redactor.reading(&reading)?;
-            self.names.keep(&redactor, &self.output, output)?;
+            self.names.keep(&redactor, Some(&self.output), output)?;
         }
         if self.output == Path::new("-") {
             trace::write(&reading, output.writer())?;

@@ -14,6 +14,7 @@ mod check;
 mod diff;
 mod doctor;
 mod error;
+mod examples;
 mod expect;
 mod explain;
 mod explore;
@@ -24,6 +25,7 @@ mod inputs;
 mod limits;
 mod model;
 mod output;
+mod pager;
 mod reading;
 mod redact;
 mod state;
@@ -33,60 +35,92 @@ mod why;
 
 pub use error::CliError;
 use output::Output;
+use pager::Screen;
 
 /// Exit status of a command that could not be done.
 const COULD_NOT: u8 = 2;
-
-const EXAMPLES: &str = "\
-Examples:
-  adtrace analyze bundle.tar.gz                     what happened, and what helps
-  adtrace analyze logs/ audit.log --format json     the same for a program
-  adtrace state bundle.tar.gz --at 10:00:00         what everybody believed then
-  adtrace timeline bundle.tar.gz --volume data-0    every change of it, lane by lane
-  adtrace why bundle.tar.gz kubelet.log:258         what that line follows from
-  adtrace whatif bundle.tar.gz --at 10:00:00        what an act would have done
-  adtrace inputs bundle.tar.gz                      what is in there, and how it was understood
-  adtrace facts bundle.tar.gz | jq .kind            what was read, one JSON object a line
-  adtrace explain --list                            the known ways in which the states part
-  adtrace explain status-update-failure-drops-report
-
-Exit status: 0 clean, 1 diverged, 2 could not be done, 3 insufficient evidence.";
 
 /// What did the Kubernetes attach/detach controller do, and where did the states part?
 ///
 /// Reads logs, audit logs and object dumps of a cluster, offline, and replays them through a model of the controller
 /// and the kubelet.
 #[derive(Debug, Parser)]
-#[command(name = "adtrace", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "adtrace", version, after_help = examples::ALL, max_term_width = 100)]
 struct Cli {
     /// Say nothing on stderr but errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 900)]
     quiet: bool,
+    /// Print to the terminal, however long; else `ADTRACE_PAGER`, `PAGER` or less shows what is longer than the screen
+    #[arg(long, global = true, display_order = 901)]
+    no_pager: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(after_help = examples::ANALYZE)]
     Analyze(analyze::Analyze),
+    #[command(after_help = examples::STATE)]
     State(state::State),
+    #[command(after_help = examples::TIMELINE)]
     Timeline(timeline::Timeline),
+    #[command(after_help = examples::WHY)]
     Why(why::Why),
-    #[command(name = "whatif")]
+    #[command(name = "whatif", after_help = examples::WHATIF)]
     WhatIf(whatif::WhatIf),
+    #[command(after_help = examples::GRAPH)]
     Graph(graph::Graph),
+    #[command(after_help = examples::CAPTURE)]
     Capture(capture::Capture),
+    #[command(after_help = examples::REDACT)]
     Redact(redact::Redact),
+    #[command(after_help = examples::EXPECT)]
     Expect(expect::Expect),
+    #[command(after_help = examples::CHECK)]
     Check(check::Check),
+    #[command(after_help = examples::DIFF)]
     Diff(diff::DiffCommand),
+    #[command(after_help = examples::DOCTOR)]
     Doctor(doctor::Doctor),
+    #[command(after_help = examples::FACTS)]
     Facts(facts::Facts),
+    #[command(after_help = examples::INPUTS)]
     Inputs(inputs::Inputs),
+    #[command(after_help = examples::EXPLAIN)]
     Explain(explain::Explain),
+    #[command(after_help = examples::MODEL)]
     Model(model::Model),
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(generate::Completions),
+    #[command(after_help = examples::MAN)]
     Man(generate::Man),
+}
+
+impl Command {
+    /// Whether the answer is for somebody to read who may want to walk through it.
+    fn is_read(&self) -> bool {
+        match self {
+            Command::Analyze(_)
+            | Command::State(_)
+            | Command::Timeline(_)
+            | Command::Why(_)
+            | Command::WhatIf(_)
+            | Command::Graph(_)
+            | Command::Diff(_)
+            | Command::Doctor(_)
+            | Command::Facts(_)
+            | Command::Inputs(_)
+            | Command::Explain(_) => true,
+            Command::Capture(_)
+            | Command::Redact(_)
+            | Command::Expect(_)
+            | Command::Check(_)
+            | Command::Model(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
+        }
+    }
 }
 
 /// Runs the command that the arguments name, the program's own name first.
@@ -99,7 +133,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if refused.use_stderr() { COULD_NOT } else { 0 });
         }
     };
-    let mut output = Output::new(cli.quiet);
+    let screen = if cli.no_pager || !cli.command.is_read() {
+        Screen::plain()
+    } else {
+        Screen::paged()
+    };
+    let mut output = Output::new(cli.quiet, screen);
     let done = match &cli.command {
         Command::Analyze(command) => command.run(&mut output),
         Command::State(command) => command.run(&mut output),
@@ -120,7 +159,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(command) => command.run(Cli::command(), &mut output),
         Command::Man(command) => command.run(Cli::command(), &mut output),
     };
-    match done.and_then(|status| output.finish().map(|()| status)) {
+    // What was said before something failed is worth reading too.
+    let finished = output.finish();
+    match done.and_then(|status| finished.map(|()| status)) {
         Ok(status) => ExitCode::from(status),
         Err(CliError::Closed) => ExitCode::SUCCESS,
         Err(error) => {

@@ -4,7 +4,7 @@
 //! writer, and how to lay out what is written. The progress line lives on stderr, only on a terminal, and only when the
 //! work takes longer than a second.
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::CliError;
+use super::pager::Screen;
 use crate::bundle::Meter;
 
 /// Pause between two looks of the progress line.
@@ -63,17 +64,17 @@ pub fn width() -> Option<usize> {
     terminal_size::terminal_size_of(io::stdout()).map(|(columns, _)| usize::from(columns.0))
 }
 
-/// stdout, buffered, and whether progress may show on stderr.
+/// stdout or a pager, buffered, and whether progress may show on stderr.
 pub struct Output {
-    stdout: BufWriter<StdoutLock<'static>>,
+    stdout: BufWriter<Screen>,
     quiet: bool,
 }
 
 impl Output {
     /// Output as the person asked for it.
-    pub fn new(quiet: bool) -> Output {
+    pub fn new(quiet: bool, screen: Screen) -> Output {
         Output {
-            stdout: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
+            stdout: BufWriter::with_capacity(1 << 16, screen),
             quiet,
         }
     }
@@ -153,9 +154,11 @@ pub struct Progress {
 
 impl Progress {
     fn start(what: &'static str, measured: Option<(Vec<PathBuf>, Meter)>, shown: bool) -> Progress {
-        let running = shown.then(|| {
+        let begin = || {
             let (stop, stopped) = channel::<()>();
-            let thread = std::thread::spawn(move || {
+            // The name is for scripts/progress-cost, which looks at what the thread takes.
+            let named = std::thread::Builder::new().name("progress".to_owned());
+            let thread = named.spawn(move || {
                 if stopped.recv_timeout(Duration::from_secs(1)) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -170,8 +173,10 @@ impl Progress {
                 }
                 bar.finish_and_clear();
             });
-            (stop, thread)
-        });
+            // Without a thread there is no line; the work goes on.
+            Some((stop, thread.ok()?))
+        };
+        let running = if shown { begin() } else { None };
         Progress { running }
     }
 }

@@ -92,7 +92,11 @@ pub struct CaseInput {
 impl CaseInput {
     /// Reads everything and prepares the replay.
     pub fn case(&self, output: &Output) -> Result<Case, CliError> {
-        let reading = self.input.read(output)?;
+        Ok(self.case_of(self.input.read(output)?))
+    }
+
+    /// Prepares the replay of what was read.
+    pub fn case_of(&self, reading: Reading) -> Case {
         let options = Options {
             read: self.input.options(),
             kubernetes: self.kubernetes_version,
@@ -101,7 +105,7 @@ impl CaseInput {
                 until: self.until,
             },
         };
-        Ok(Case::of(reading, &options))
+        Case::of(reading, &options)
     }
 }
 

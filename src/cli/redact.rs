@@ -31,7 +31,7 @@ pub struct Names {
     /// Without it each run has its own
     #[arg(long, value_name = "PHRASE")]
     key: Option<String>,
-    /// Where to write which name stands for which, readable by you alone; beside the output where not given
+    /// Where to write which name stands for which, readable by you alone; where not given, beside the output file
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
 }
@@ -50,23 +50,26 @@ impl Names {
         self.key.is_some() || self.mapping.is_some()
     }
 
-    /// Writes the mapping, and says on stderr where it is and what was left.
-    pub fn keep(&self, redactor: &Redactor, beside: &Path, output: &Output) -> Result<(), CliError> {
-        let place = self.mapping.clone().unwrap_or_else(|| {
-            let mut name = beside.as_os_str().to_owned();
-            name.push(".mapping.tsv");
-            PathBuf::from(name)
-        });
-        save(redactor, &place).map_err(|error| CliError::Save {
-            path: place.clone(),
-            error,
-        })?;
-        let shown = place.display().to_string();
-        output.note(&format!(
-            "{} replaced; {} says which stands for which: keep it to yourself",
-            count(redactor.len() as u64, "name"),
-            clean(&shown)
-        ));
+    /// Writes the mapping where it was asked for, else beside a file, and says on stderr where it is and what was left.
+    /// For an answer on stdout nothing is written unasked.
+    pub fn keep(&self, redactor: &Redactor, beside: Option<&Path>, output: &Output) -> Result<(), CliError> {
+        let replaced = format!("{} replaced", count(redactor.len() as u64, "name"));
+        match self.mapping.clone().or_else(|| beside.map(mapping_beside)) {
+            Some(place) => {
+                save(redactor, &place).map_err(|error| CliError::Save {
+                    path: place.clone(),
+                    error,
+                })?;
+                let shown = place.display().to_string();
+                output.note(&format!(
+                    "{replaced}; {} says which stands for which: keep it to yourself",
+                    clean(&shown)
+                ));
+            }
+            None => output.note(&format!(
+                "{replaced}; --mapping FILE would say which stands for which. Read it before you hand it on"
+            )),
+        }
         if !redactor.left().is_empty() {
             let left = redactor.left().join(", ");
             output.note(&format!(
@@ -76,6 +79,12 @@ impl Names {
         }
         Ok(())
     }
+}
+
+fn mapping_beside(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".mapping.tsv");
+    PathBuf::from(name)
 }
 
 fn save(redactor: &Redactor, place: &Path) -> io::Result<()> {
@@ -109,7 +118,7 @@ impl Redact {
         for (path, why) in &done.skipped {
             output.note(&format!("left out {}: {}", clean(path), clean(why)));
         }
-        self.names.keep(&done.redactor, &self.output, output)?;
+        self.names.keep(&done.redactor, Some(&self.output), output)?;
         let shown = self.output.display().to_string();
         writeln!(output.writer(), "{}: {}", clean(&shown), count(done.files, "file"))?;
         Ok(0)

@@ -98,6 +98,18 @@ pub fn of(remedies: &[Remedy], outcome: Outcome) -> Vec<String> {
     shown.chain((more > 0).then(|| format!("{more} more below"))).collect()
 }
 
+/// All remedies of one outcome, those that heal with their time and risk, those that harm with what they do: for faces
+/// with room.
+pub fn all(remedies: &[Remedy], outcome: Outcome) -> Vec<String> {
+    let of = remedies.iter().filter(|remedy| remedy.outcome == outcome);
+    let words = of.map(|remedy| match outcome {
+        Outcome::Heals => in_full(remedy),
+        Outcome::Unsafe if !remedy.risk.is_empty() => format!("{}: {}", phrase(&remedy.action), clean(&remedy.risk)),
+        _ => phrase(&remedy.action),
+    });
+    words.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

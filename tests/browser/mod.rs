@@ -85,6 +85,7 @@ impl Browser {
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
             browser.call(domain, &json!({}));
         }
+        browser.call("Performance.enable", &json!({"timeDomain": "threadTicks"}));
         Some(browser)
     }
 
@@ -170,6 +171,15 @@ impl Browser {
             assert!(began.elapsed() < PATIENCE, "never: {expression}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Milliseconds of a processor that the page's main thread has taken so far, whatever else the machine does.
+    #[allow(dead_code, reason = "not every test measures")]
+    pub fn worked(&mut self) -> f64 {
+        let answer = self.call("Performance.getMetrics", &json!({}));
+        let metrics = answer["metrics"].as_array().expect("a list");
+        let task = metrics.iter().find(|metric| metric["name"] == "TaskDuration");
+        task.and_then(|metric| metric["value"].as_f64()).expect("a number") * 1000.0
     }
 
     /// The text of the first element that a selector names.

@@ -41,7 +41,8 @@ impl Face for GitHub {
         if report.verdict == Verdict::Insufficient {
             for gap in &report.missing {
                 let message = format!("{}: {}", clean(&gap.what), clean(&gap.consequence));
-                writeln!(out, "::warning title=adtrace: evidence is missing::{}", data(&message))?;
+                let title = property("adtrace: evidence is missing");
+                writeln!(out, "::warning title={title}::{}", data(&message))?;
             }
         }
         Ok(())

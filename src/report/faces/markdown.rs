@@ -61,7 +61,7 @@ fn told(report: &Report, divergence: &Divergence, sources: &Sources<'_>) -> Vec<
     let mut lines = vec![entry(divergence), String::new()];
     lines.extend(words::release(report, divergence).map(|fix| format!("* {} {}", plain(&fix), issues(divergence))));
     for (label, outcome) in [("helps", Outcome::Heals), ("unsafe", Outcome::Unsafe)] {
-        let acts = remedy::of(&divergence.remedies, outcome);
+        let acts = remedy::all(&divergence.remedies, outcome);
         if !acts.is_empty() {
             lines.push(format!("* {label}: {}", plain(&acts.join("; "))));
         }

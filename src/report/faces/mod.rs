@@ -13,7 +13,13 @@ pub mod sarif;
 pub mod viewer;
 
 #[cfg(test)]
+mod equal;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod xsd;
 
 use super::text::{clean, short_volume};
 use super::{Divergence, Evidence, Step};

@@ -161,11 +161,17 @@ fn advice(divergence: &Divergence) -> String {
     ];
     let mut out = String::new();
     for (class, label, outcome) in rows {
-        let acts = remedy::of(&divergence.remedies, outcome);
+        let acts = remedy::all(&divergence.remedies, outcome);
         if !acts.is_empty() {
             let acts: Vec<String> = acts.iter().map(|act| text(act)).collect();
+            // What does not help is a list to glance over; each other act has a line with its time and risk.
+            let between = if outcome == Outcome::NoEffect {
+                " · "
+            } else {
+                "</dd><dd>"
+            };
             // Writing to a String does not fail.
-            let _ = writeln!(out, "<dt class=\"{class}\">{label}</dt><dd>{}</dd>", acts.join(" · "));
+            let _ = writeln!(out, "<dt class=\"{class}\">{label}</dt><dd>{}</dd>", acts.join(between));
         }
     }
     if out.is_empty() {

@@ -9,6 +9,7 @@ class Table {
     this.fill = fill;
     this.columns = box.querySelectorAll("thead th").length;
     this.rows = [];
+    this.first = 0;
     this.list = [];
     this.above = el("tr", { className: "spacer" });
     this.below = el("tr", { className: "spacer" });
@@ -30,9 +31,11 @@ class Table {
     this.draw();
   }
   draw(all = false) {
-    const room = all ? 500 : Math.ceil(this.box.clientHeight / ROW) + 8;
-    const first = all ? 0 : Math.max(0, Math.min(this.list.length - room, Math.floor(this.box.scrollTop / ROW) - 4));
+    const room = all ? 500 : Math.ceil(this.box.clientHeight / ROW) + 4;
+    const first = all ? 0 : Math.max(0, Math.min(this.list.length - room, Math.floor(this.box.scrollTop / ROW) - 2));
     const count = Math.min(room, this.list.length - first);
+    this.turn(first - this.first);
+    this.first = first;
     while (this.rows.length < count) {
       const row = el("tr", { tabIndex: 0 });
       for (let i = 0; i < this.columns; i++) row.append(el("td", {}, ""));
@@ -48,6 +51,17 @@ class Table {
     });
     this.above.style.height = `${first * ROW}px`;
     this.below.style.height = `${(this.list.length - first - count) * ROW}px`;
+  }
+  // Rows that scroll out at one end come in at the other, so that those between keep what they show.
+  turn(by) {
+    const gone = by > 0 ? this.rows.slice(0, by) : this.rows.slice(by);
+    if (by === 0 || gone.length === this.rows.length) return;
+    const kept = this.rows.filter((row) => !gone.includes(row));
+    this.rows = by > 0 ? [...kept, ...gone] : [...gone, ...kept];
+    // A row that is moved loses the keyboard; the table takes it.
+    if (gone.includes(document.activeElement)) this.box.focus({ preventScroll: true });
+    if (by > 0) this.below.before(...gone);
+    else this.above.after(...gone);
   }
   reveal(item) {
     const at = this.list.indexOf(item);
@@ -105,6 +119,8 @@ stepTable.refresh = () => {
     list = list.filter((event) => has(events.what[event]) || has(events.actor[event])
       || linesOf(event).some((line) => has(data.lines.text[line])));
   }
+  // All steps of a pair are about that pair.
+  $("steps").classList.toggle("own", !whole);
   $("count").textContent = `${list.length.toLocaleString("en")} step${list.length === 1 ? "" : "s"}`;
   stepTable.set(list);
 };

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Case, Checked, Face, Outcome};
+use crate::report::faces::junit::written;
 
 /// One suite, a test case for each trace. No times: the same input gives the same bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +17,7 @@ impl Face for Junit {
         suite.add_test_cases(checked.cases.iter().map(test_case));
         let mut report = Report::new("adtrace");
         report.add_test_suite(suite);
-        report.serialize(out).map_err(io::Error::other)
+        written(&report, out)
     }
 }
 

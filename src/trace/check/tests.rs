@@ -1,5 +1,6 @@
 use super::*;
 use crate::report::example;
+use crate::report::faces::xsd;
 use crate::trace::expect::OneOf;
 
 /// One case of each outcome, with names that every format has to escape.
@@ -70,6 +71,7 @@ fn junit_reads_back_with_its_counts() {
     let xml = shown(&Junit);
     let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
     assert_eq!((report.tests, report.failures, report.errors), (5, 1, 1));
+    assert_eq!(xsd::complaints(xsd::JUNIT, &xml), Vec::<String>::new());
     insta::assert_snapshot!(xml);
 }
 

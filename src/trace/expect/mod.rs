@@ -70,7 +70,7 @@ pub enum Others {
 
 /// One right answer, or any of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a value is neither one of the known words nor a list of them")]
 pub enum OneOf<T> {
     /// Only this.
     One(T),

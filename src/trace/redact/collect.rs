@@ -147,10 +147,26 @@ impl Found {
             if let Some(party) = &source.party {
                 self.party(party);
             }
+            self.place(&source.path);
             source.puzzling.iter().for_each(|(_, text)| self.text(text));
             source.notes.iter().for_each(|note| self.text(note));
         }
         reading.facts.iter().for_each(|fact| self.fact(fact));
+    }
+
+    /// Archives, and the folder that everything lies in, are often called by whose cluster they come from. Endings stay.
+    fn place(&mut self, path: &str) {
+        let mut members = path.split('!').peekable();
+        while let Some(member) = members.next() {
+            if let Some((folder, _)) = member.split_once('/') {
+                self.part(folder);
+            }
+            // The last one is the file itself.
+            if members.peek().is_some() {
+                let name = member.rsplit('/').next().unwrap_or_default();
+                self.part(name.split('.').next().unwrap_or_default());
+            }
+        }
     }
 
     fn fact(&mut self, fact: &Fact) {

@@ -89,6 +89,16 @@ impl Redactor {
         })
     }
 
+    /// What replaces the names in a reading.
+    ///
+    /// # Errors
+    /// Where there are more names than a search can hold.
+    pub fn of(reading: &Reading, key: &Key) -> io::Result<Redactor> {
+        let mut found = Found::default();
+        found.reading(reading);
+        Redactor::new(&found, key)
+    }
+
     /// Names without a pseudonym: of so few letters that every other name of that form is taken. They stay.
     #[must_use]
     pub fn left(&self) -> &[String] {

@@ -31,9 +31,7 @@ fn canonical(report: &Report, change: impl Fn(&mut serde_json::Value)) -> serde_
 #[test]
 fn the_report_on_a_redacted_reading_is_the_redacted_report() {
     let whole = read(&[founding()], &ReadOptions::default()).unwrap();
-    let mut found = Found::default();
-    found.reading(&whole);
-    let redactor = Redactor::new(&found, &Key::from_phrase("test")).unwrap();
+    let redactor = Redactor::of(&whole, &Key::from_phrase("test")).unwrap();
     let other = redactor.reading(&whole).unwrap();
     let options = Options::default();
     let before = canonical(&Case::of(whole, &options).report(), |value| redactor.json(value));
@@ -80,6 +78,24 @@ fn no_name_survives_in_a_redacted_bundle_and_the_verdict_stays() {
         let mut places = text.match_indices(name.as_str());
         let whole = places.any(|(at, _)| stands_alone(&text, at, at + name.len()));
         assert!(!whole, "{name} is still there");
+    }
+}
+
+#[test]
+fn archives_and_outer_folders_have_other_names_and_files_keep_theirs() {
+    let mut reading = read(&[founding()], &ReadOptions::default()).unwrap();
+    for source in &mut reading.sources {
+        source.path = format!("in/acme-prod.tar.gz!from-acme/{}", source.path);
+    }
+    let redactor = Redactor::of(&reading, &Key::from_phrase("test")).unwrap();
+    for source in redactor.reading(&reading).unwrap().sources {
+        assert!(!source.path.contains("acme"), "{}", source.path);
+        assert!(source.path.contains(".tar.gz!"), "{}", source.path);
+        let inner = source.path.splitn(3, '/').nth(2).unwrap();
+        assert!(
+            founding().join(inner).exists() || inner.starts_with("nodes/"),
+            "{inner}"
+        );
     }
 }
 
