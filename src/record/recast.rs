@@ -1,6 +1,6 @@
 //! Forms in which one record takes several lines or shares a table's heading, turned into one JSON object a line.
 //!
-//! In: the bytes of a source. Out: the same bytes, or, of a table of values parted by commas (what CloudWatch Insights
+//! In: the bytes of a source. Out: the same bytes, or, of a table of values parted by commas (what `CloudWatch` Insights
 //! and Log Analytics hand out) and of the journal's export format, a JSON object for each record, at the line on which
 //! its message begins; other lines are left empty, so that the numbers of lines stay those of the source.
 
@@ -153,7 +153,7 @@ impl<'r> Recast<'r> {
     fn row(&mut self) -> io::Result<Option<(u64, Map<String, Value>)>> {
         let first = self.read_lines;
         let Some(mut text) = self.line()? else { return Ok(None) };
-        while text.iter().filter(|byte| **byte == b'"').count() % 2 == 1 && text.len() < self.most {
+        while memchr::memchr_iter(b'"', &text).count() % 2 == 1 && text.len() < self.most {
             let Some(more) = self.line()? else { break };
             text.extend_from_slice(&more);
         }
