@@ -6,6 +6,7 @@ mod recordings;
 mod rewrap;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use adtrace::report::{Confidence, Divergence, Report, Status, Verdict};
 use adtrace::{Options, analyze};
@@ -79,7 +80,7 @@ fn less_evidence_never_gives_another_verdict() {
     }
 }
 
-/// Over a folder of recordings, each a folder: `scripts/damage FOLDER`.
+/// Over a folder of recordings, each a folder: `scripts/damage FOLDER`. `ADTRACE_KEEP=FOLDER` keeps what was told wrong.
 #[test]
 #[ignore = "needs a folder of recordings; scripts/damage runs it"]
 fn all_recordings_with_all_damages() {
@@ -108,6 +109,11 @@ fn all_recordings_with_all_damages() {
                 Stands::Same => "same",
                 Stands::Less => "less",
                 Stands::Wrong(why) => {
+                    if let Ok(place) = std::env::var("ADTRACE_KEEP") {
+                        let files = recordings.iter().find(|(other, ..)| other == name);
+                        let less = (damage.of)(files.map_or(&[], |(_, files, _)| files));
+                        rewrap::store(&less, &Path::new(&place).join(format!("{}-{name}", damage.name)));
+                    }
                     println!("    {name}: {why}");
                     "wrong"
                 }

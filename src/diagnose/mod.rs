@@ -108,14 +108,15 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
     findings
 }
 
-/// Whether a part of the history behind a finding is missing: lines that others must have followed, or the audit log or
-/// the controller's log of a time at which something happened to the volume.
+/// Whether a part of the history behind a finding is missing: lines that others must have followed, of any volume, or
+/// the audit log or the controller's log of a time at which something happened to this one.
 fn is_torn(script: &Script, run: &Run, finding: &Finding) -> bool {
     let volume = finding.cell.0;
     let harmed = finding.story.trigger.unwrap_or(finding.story.operation);
     let steps = run.back_from(harmed.max(finding.story.operation));
     let mut about = steps.filter(|(_, step)| step.volume == Some(volume));
-    run.is_torn(volume) || about.any(|(_, step)| !script.lives.tells_of(step.at))
+    // Where lines of other volumes are missing, those of this one may be.
+    !run.holes.is_empty() || about.any(|(_, step)| !script.lives.tells_of(step.at))
 }
 
 /// Whether it was over before anybody would have asked: what heals so soon was on its way, and not stuck.

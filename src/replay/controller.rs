@@ -144,6 +144,7 @@ impl Replay<'_> {
         if self.world.desires(pair) {
             self.world.assume_unwanted(pair);
             self.unexplained(id, "a detach starts though a pod wants the volume there");
+            self.hole(id, cell.0);
         }
         if self.world.held(pair).is_none() {
             self.world.assume_held(pair, true);
@@ -388,6 +389,7 @@ impl Replay<'_> {
             self.drop_report(cell, &[id], true);
             if self.world.desires(cell) && self.world.held(cell) == Some(true) && !self.was_wished_lately(cell) {
                 self.unexplained(id, "a wanted volume leaves the report");
+                self.hole(id, volume);
             }
         }
         for volume in asked.difference(&listed).copied() {

@@ -403,6 +403,9 @@ impl Replay<'_> {
                 .pod = Some(pod);
         }
         self.world.deliver_pod(pod);
+        for volume in self.script.cast.pod_info(pod).volumes.clone() {
+            self.world.wisher_found((volume, node));
+        }
     }
 
     fn pod_status(&mut self, id: FactId, fact: &Fact, detail: &PodDetail, pod: Pod) {

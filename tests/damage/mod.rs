@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use crate::rewrap::lines::{stamped, year};
-use crate::rewrap::{File, Role, role};
+use crate::rewrap::{File, Role, clocks, role};
 
 /// The levels of lines that processes print at high verbosity only.
 const LEVELS: &str = include_str!("../../fixtures/levels.tsv");
@@ -26,6 +26,16 @@ pub struct Damage {
 pub const DAMAGES: &[Damage] = &[
     damage("a tenth of the lines lost", |files| lines_lost(files, 1)),
     damage("another tenth of the lines lost", |files| lines_lost(files, 2)),
+    damage("a third tenth of the lines lost", |files| lines_lost(files, 3)),
+    damage("a fourth tenth of the lines lost", |files| lines_lost(files, 4)),
+    damage("clocks off", clocks::all_off),
+    damage("clocks off, a tenth of the lines lost", |files| {
+        lines_lost(&clocks::all_off(files), 5)
+    }),
+    damage("clocks off, logs at -v=2", |files| quiet(&clocks::all_off(files), 2)),
+    damage("clocks off, no audit log", |files| {
+        without(&clocks::all_off(files), |role| *role == Role::Audit)
+    }),
     damage("no audit log", |files| without(files, |role| *role == Role::Audit)),
     damage("no controller log", |files| {
         without(files, |role| is(role, "kube-controller-manager"))

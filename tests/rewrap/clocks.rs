@@ -137,3 +137,24 @@ pub fn in_local_time(files: &[File], offset: impl Fn(Time) -> (Span, &'static st
         vec![File::new(&file.path, new)]
     })
 }
+
+/// Each host's clock off by its own share, up to some seconds.
+pub fn all_off(files: &[File]) -> Vec<File> {
+    let year = year(files);
+    let by = |host: &str| {
+        let sum: i64 = host.bytes().map(i64::from).sum();
+        Span::millis((sum * 977) % 14_600 - WRONG.as_millis())
+    };
+    each(files, |file, role| match role {
+        Role::Log(_, host, _) => {
+            let by = by(host);
+            let text = file.text();
+            let new: String = text
+                .lines()
+                .map(|line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC") + "\n")
+                .collect();
+            vec![File::new(&file.path, new)]
+        }
+        _ => vec![file.clone()],
+    })
+}

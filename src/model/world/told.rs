@@ -54,6 +54,16 @@ impl World {
         let _ = process.controller.desired.add_pod(pod, at(pair));
     }
 
+    /// Who wants it there has come to light: nobody else was meant by [`World::assume_wanted`].
+    pub fn wisher_found(&mut self, pair: Pair) {
+        if self.board.pods.remove(&nameless(pair)).is_none() {
+            return;
+        }
+        if let Some(process) = self.process.as_mut() {
+            process.controller.desired.delete_pod(nameless(pair), at(pair));
+        }
+    }
+
     /// Nobody wants it there any more, whatever is known of pods.
     pub fn assume_unwanted(&mut self, pair: Pair) {
         self.board.pods.remove(&nameless(pair));
