@@ -210,6 +210,7 @@ impl<'a> Replay<'a> {
     #[must_use]
     pub fn run(mut self) -> (Run, World) {
         while self.advance() {}
+        self.miss_ends();
         (self.run, self.world)
     }
 

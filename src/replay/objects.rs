@@ -55,6 +55,11 @@ impl Replay<'_> {
         self.node_life(id, fact, node, before.as_ref(), &after);
         let patch = detail.patch.as_ref();
         if fact.party == Party::Controller && status {
+            // It does not write what is in use: its answer shows what another's write made of it, which was lost.
+            let cleared = before.iter().flat_map(|before| before.in_use.difference(&after.in_use));
+            for volume in cleared.copied().collect::<Vec<_>>() {
+                self.hole(id, volume);
+            }
             self.world.board.nodes.insert(node, after.clone());
             let touches = patch.is_none_or(|patch| patch.attached.is_some() || patch.empty);
             if touches && (patch.is_some() || call.is_some_and(|call| !call.body)) {

@@ -4,11 +4,15 @@
 //! lasting: a pass that takes a volume off the report for a retry which back-off refuses, in versions that look at the
 //! back-off too late (`backoff_checked_before_unreport`, kubernetes#104526).
 
-use super::Replay;
+use super::{Cell, Deed, Replay, StepId};
 use crate::time::{Span, Time};
 
 /// A pass and the patch it sends take that long at most where nothing holds them up.
 const TWO_PASSES: Span = Span::millis(300);
+/// An operation whose answer stands in its `VolumeAttachment` is told to have ended within this time.
+const ANSWERED: Span = Span::secs(15);
+/// An operation gives up after two minutes.
+const GIVEN_UP: Span = Span::secs(120 + 15);
 /// The reconciler's period.
 const PASS: Span = Span::millis(100);
 
@@ -25,5 +29,35 @@ impl Replay<'_> {
                 self.refuse_retry(cell, &[], false);
             }
         }
+    }
+
+    /// Operations that must have ended, which nothing tells: the line that did was lost.
+    pub(super) fn miss_ends(&mut self) {
+        let runs = |cell: &&Cell| self.world.operation_on(**cell).is_some();
+        let running: Vec<Cell> = self.run.track.keys().filter(runs).copied().collect();
+        for cell in running {
+            if let Some(step) = self.overdue(cell)
+                && let Some(fact) = self.run.steps.get(step as usize).and_then(|step| step.evidence.first().copied())
+            {
+                self.hole(fact, cell.0);
+            }
+        }
+    }
+
+    /// The step that began or answered an operation whose end was not told in time, although the controller was heard.
+    fn overdue(&self, cell: Cell) -> Option<StepId> {
+        let end = self.script.lives.window.1;
+        let is_late = |at: Time| at <= end && self.script.lives.hears_controller(at);
+        let last = StepId::try_from(self.run.steps.len()).ok()?.checked_sub(1)?;
+        let answers = [Deed::VaAttached, Deed::VaAttachError, Deed::VaDetachError, Deed::VaGone];
+        for (id, step) in self.run.back_on(cell, last) {
+            if answers.contains(&step.deed) && is_late(step.at + ANSWERED) {
+                return Some(id);
+            }
+            if matches!(step.deed, Deed::AttachStarted | Deed::DetachStarted | Deed::DetachForced) {
+                return is_late(step.at + GIVEN_UP).then_some(id);
+            }
+        }
+        None
     }
 }
