@@ -134,8 +134,8 @@ const RULES: &[Rule] = &[
         Pairs::Each,
     ),
     rule(
-        |f| said(f, Kind::DetachStarted),
-        |f| asked(f, Kind::VaApiDeleted) && by_controller(f),
+        detach_said,
+        |f| called(f, Kind::VaApiDeleted) && by_controller(f),
         cell,
         Pairs::Each,
     ),
@@ -218,6 +218,16 @@ const RULES: &[Rule] = &[
 /// A log line of that kind.
 fn said(fact: &Fact, kind: Kind) -> bool {
     fact.kind == kind && fact.call.is_none()
+}
+
+/// A detach begins, by force or not: each sends its request, though the attachment be gone.
+fn detach_said(fact: &Fact) -> bool {
+    let kinds = [
+        Kind::DetachStarted,
+        Kind::DetachForcedTimeout,
+        Kind::DetachForcedOutOfService,
+    ];
+    kinds.iter().any(|kind| said(fact, *kind))
 }
 
 /// A request of that kind, whatever its answer.
