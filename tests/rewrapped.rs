@@ -110,7 +110,7 @@ fn any_wrapping_gives_the_same_report() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Over a folder of recordings, each a folder: `scripts/rewrap FOLDER`.
+/// Over a folder of recordings, each a folder: `scripts/rewrap FOLDER`. `ADTRACE_KEEP=FOLDER` keeps those that differ.
 #[test]
 #[ignore = "needs a folder of recordings; scripts/rewrap runs it"]
 fn all_recordings_in_all_wrappings() {
@@ -126,6 +126,10 @@ fn all_recordings_in_all_wrappings() {
                 continue;
             }
             wrong += 1;
+            if let (Ok(place), Some(name)) = (std::env::var("ADTRACE_KEEP"), recording.file_name()) {
+                let place = PathBuf::from(place).join(way.name).join(name);
+                rewrap::store(&(way.of)(&rewrap::load(recording)), &place);
+            }
             println!("{}: {}: {} differences", way.name, recording.display(), found.len());
             found.iter().take(4).for_each(|line| println!("    {line}"));
         }

@@ -36,6 +36,8 @@ enum Pairs {
     First,
     /// The same, where the log shows the subject's beginning, so that the first line about it is there.
     FirstSince(fn(&Fact) -> bool),
+    /// As `Each`, of lines that a log repeats only the first after each beginning of the subject.
+    EachSince(fn(&Fact) -> bool),
 }
 
 /// One rule: whatever `first` says happens before what `then` says.
@@ -86,13 +88,25 @@ const RULES: &[Rule] = &[
         pod_on_node,
         Pairs::Each,
     ),
-    rule(deleted_by_others, |f| sync(f, "DELETE"), named_pod, Pairs::Each),
+    // A kubelet may hear of one deletion twice.
+    rule(
+        deleted_by_others,
+        |f| sync(f, "DELETE"),
+        named_pod,
+        Pairs::EachSince(|f| sync(f, "ADD")),
+    ),
     rule(|f| sync(f, "DELETE"), |f| event(f, &["Killing"]), uid, Pairs::First),
     rule(
         |f| sync(f, "DELETE"),
         |f| event(f, &["Killing"]),
         pod_on_node,
-        Pairs::Each,
+        Pairs::EachSince(|f| sync(f, "ADD")),
+    ),
+    rule(
+        |f| sync(f, "DELETE"),
+        deleted_by_kubelet,
+        pod_on_node,
+        Pairs::EachSince(|f| sync(f, "ADD")),
     ),
     rule(deleted_by_kubelet, |f| sync(f, "REMOVE"), uid, Pairs::First),
     rule(deleted_by_kubelet, |f| sync(f, "REMOVE"), pod_on_node, Pairs::Each),
@@ -322,7 +336,7 @@ fn told(fact: &Fact, _: &Cast) -> Option<Subject> {
 struct Sides {
     first: Vec<(Time, u32)>,
     then: Vec<(Time, u32)>,
-    since: Option<Time>,
+    since: Vec<(Time, u32)>,
 }
 
 /// The bounds that the facts put on the clocks.
@@ -333,7 +347,7 @@ pub fn of(reading: &Reading, cast: &Cast, groups: &Groups) -> Vec<Constraint> {
         let Some(moment) = moment(fact, groups) else { continue };
         for (row, rule) in RULES.iter().enumerate().filter(|(_, rule)| rule.unaudited != audited) {
             let (first, then) = ((rule.first)(fact), (rule.then)(fact));
-            let since = matches!(rule.pairs, Pairs::FirstSince(begins) if begins(fact));
+            let since = matches!(rule.pairs, Pairs::FirstSince(begins) | Pairs::EachSince(begins) if begins(fact));
             if !(first || then || since) {
                 continue;
             }
@@ -346,7 +360,7 @@ pub fn of(reading: &Reading, cast: &Cast, groups: &Groups) -> Vec<Constraint> {
             } else if then {
                 sides.then.push(moment);
             } else {
-                sides.since = Some(sides.since.map_or(moment.0, |since| since.min(moment.0)));
+                sides.since.push(moment);
             }
         }
     }
@@ -367,6 +381,16 @@ fn moment(fact: &Fact, groups: &Groups) -> Option<(Time, u32)> {
     }
 }
 
+/// Of lines by the clock of the beginnings, only the first after each.
+fn without_repeats(side: &mut Vec<(Time, u32)>, since: &[(Time, u32)]) {
+    let mut last = None;
+    side.retain(|(at, clock)| {
+        let begun = since.partition_point(|(begin, _)| begin <= at);
+        let own = since.iter().all(|(_, of)| of == clock);
+        !own || last.replace(begun) != Some(begun)
+    });
+}
+
 fn pair(pairs: Pairs, sides: &mut Sides, constraints: &mut Vec<Constraint>) {
     let one_clock = |side: &[(Time, u32)]| side.windows(2).all(|pair| matches!(pair, [(_, a), (_, b)] if a == b));
     if !one_clock(&sides.first) || !one_clock(&sides.then) {
@@ -374,14 +398,20 @@ fn pair(pairs: Pairs, sides: &mut Sides, constraints: &mut Vec<Constraint>) {
     }
     sides.first.sort_unstable();
     sides.then.sort_unstable();
+    sides.since.sort_unstable();
+    if matches!(pairs, Pairs::EachSince(_)) {
+        without_repeats(&mut sides.first, &sides.since);
+        without_repeats(&mut sides.then, &sides.since);
+    }
     let whole = match pairs {
-        Pairs::Each => sides.first.len() == sides.then.len(),
+        Pairs::Each | Pairs::EachSince(_) => sides.first.len() == sides.then.len(),
         Pairs::First => true,
         Pairs::FirstSince(_) => sides
             .since
-            .is_some_and(|since| sides.first.first().is_some_and(|(at, _)| since <= *at)),
+            .first()
+            .is_some_and(|(since, _)| sides.first.first().is_some_and(|(at, _)| since <= at)),
     };
-    let most = if matches!(pairs, Pairs::Each) { usize::MAX } else { 1 };
+    let most = if matches!(pairs, Pairs::Each | Pairs::EachSince(_)) { usize::MAX } else { 1 };
     let both = sides.first.iter().zip(&sides.then).filter(|_| whole).take(most);
     constraints.extend(both.map(|((cause, causing), (effect, affected))| Constraint {
         causing: *causing,
