@@ -411,7 +411,11 @@ fn pair(pairs: Pairs, sides: &mut Sides, constraints: &mut Vec<Constraint>) {
             .first()
             .is_some_and(|(since, _)| sides.first.first().is_some_and(|(at, _)| since <= at)),
     };
-    let most = if matches!(pairs, Pairs::Each | Pairs::EachSince(_)) { usize::MAX } else { 1 };
+    let most = if matches!(pairs, Pairs::Each | Pairs::EachSince(_)) {
+        usize::MAX
+    } else {
+        1
+    };
     let both = sides.first.iter().zip(&sides.then).filter(|_| whole).take(most);
     constraints.extend(both.map(|((cause, causing), (effect, affected))| Constraint {
         causing: *causing,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::objects::asks_for_report;
+use crate::fact::rotation::stem;
 use crate::fact::voices::{Spans, joined};
 use crate::fact::{Detail, Fact, Kind, Party, Reading, SourceId};
 use crate::graph::cast::{Cast, Node};
@@ -207,7 +208,7 @@ fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
 }
 
 /// The controller's processes: each lasts from its start to the last line of its log, or to the next process's first
-/// line where both write to one file.
+/// line where both write to one log.
 fn controllers(reading: &Reading) -> Vec<Life> {
     let mut starts: Vec<(Time, SourceId)> = reading
         .facts
@@ -217,48 +218,36 @@ fn controllers(reading: &Reading) -> Vec<Life> {
         .collect();
     starts.sort_unstable();
     starts.dedup_by_key(|(at, source)| (*source, at.0 / 1_000_000));
-    let mut lives: Vec<Life> = Vec::new();
-    for (index, (from, source)) in starts.iter().enumerate() {
-        let next = starts.get(index + 1);
-        let last_line = last_line(
-            reading,
-            *source,
-            next.filter(|(_, other)| other == source).map(|(at, _)| *at),
-        );
-        let to = match next {
-            Some((at, _)) => last_line.min(*at),
+    let life = |(index, (from, source)): (usize, &(Time, SourceId))| Life {
+        from: *from,
+        to: match starts.get(index + 1) {
+            Some(next) => last_line(reading, (*from, *source), *next),
             None => Time::MAX,
-        };
-        lives.push(Life { from: *from, to });
-    }
-    lives
+        },
+    };
+    starts.iter().enumerate().map(life).collect()
 }
 
-/// The last line of a process: the last before the file's next process began, else the file's last.
-fn last_line(reading: &Reading, source: SourceId, next: Option<Time>) -> Time {
-    let of_source = |fact: &&Fact| fact.source == source && fact.at < Time::MAX;
-    if let Some(next) = next {
-        let began = reading
+/// The last line of a process before the next one: of all pieces that rotation made of its log.
+fn last_line(reading: &Reading, (from, source): (Time, SourceId), (next, other): (Time, SourceId)) -> Time {
+    let stem_of = |id: SourceId| reading.sources.get(id.0 as usize).map(|source| stem(&source.path));
+    let own = |id: SourceId| stem_of(id) == stem_of(source);
+    let facts = || {
+        let facts = reading
             .facts
             .iter()
-            .filter(of_source)
-            .filter(|fact| fact.kind == Kind::ProcessVersion && fact.at < next);
-        let began = began.map(|fact| fact.at).max().unwrap_or(next);
-        let before = reading
-            .facts
-            .iter()
-            .filter(of_source)
-            .filter(|fact| fact.at < began)
-            .map(|fact| fact.at)
-            .max();
-        return before.unwrap_or(began);
-    }
-    let alive = reading
-        .sources
-        .get(source.0 as usize)
-        .and_then(|source| source.alive.last())
-        .map(|(_, to)| *to);
-    alive.unwrap_or(Time::MAX)
+            .filter(|fact| fact.call.is_none() && own(fact.source));
+        facts.filter(|fact| (from..next).contains(&fact.at))
+    };
+    // The next process prints its version and more before it starts this controller.
+    let began = facts().filter(|fact| fact.kind == Kind::ProcessVersion && own(other));
+    let began = began.map(|fact| fact.at).max().unwrap_or(next);
+    let told = facts().map(|fact| fact.at).filter(|at| *at < began);
+    let pieces = (0_u32..).zip(&reading.sources).filter(|(id, _)| own(SourceId(*id)));
+    let heard = pieces.flat_map(|(_, source)| &source.alive).map(|(_, to)| *to);
+    told.chain(heard.filter(|to| (from..began).contains(to)))
+        .max()
+        .unwrap_or(from)
 }
 
 #[cfg(test)]

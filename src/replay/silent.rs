@@ -37,7 +37,11 @@ impl Replay<'_> {
         let running: Vec<Cell> = self.run.track.keys().filter(runs).copied().collect();
         for cell in running {
             if let Some(step) = self.overdue(cell)
-                && let Some(fact) = self.run.steps.get(step as usize).and_then(|step| step.evidence.first().copied())
+                && let Some(fact) = self
+                    .run
+                    .steps
+                    .get(step as usize)
+                    .and_then(|step| step.evidence.first().copied())
             {
                 self.hole(fact, cell.0);
             }
@@ -54,7 +58,10 @@ impl Replay<'_> {
             if answers.contains(&step.deed) && is_late(step.at + ANSWERED) {
                 return Some(id);
             }
-            if matches!(step.deed, Deed::AttachStarted | Deed::DetachStarted | Deed::DetachForced) {
+            if matches!(
+                step.deed,
+                Deed::AttachStarted | Deed::DetachStarted | Deed::DetachForced
+            ) {
                 return is_late(step.at + GIVEN_UP).then_some(id);
             }
         }
