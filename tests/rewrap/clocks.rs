@@ -139,6 +139,7 @@ pub fn in_local_time(files: &[File], offset: impl Fn(Time) -> (Span, &'static st
 }
 
 /// Each host's clock off by its own share, up to some seconds.
+#[allow(dead_code, reason = "the damages alone use it")]
 pub fn all_off(files: &[File]) -> Vec<File> {
     let year = year(files);
     let by = |host: &str| {
