@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn batches_within_each_other_are_opened_to_a_depth() {
         assert_eq!(facts("some", &within(5)).0, 1);
-        assert_eq!(facts("more", &within(9)).0, 0);
+        assert_eq!(facts("more", &within(12)).0, 0);
         // Each took a frame of the stack.
         assert_eq!(facts("many", &within(100_000)).0, 0);
     }

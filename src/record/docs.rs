@@ -135,6 +135,7 @@ fn plain(text: &str, from: usize, to: usize) -> Option<Part<'_>> {
 pub fn read<'t>(part: Part<'t>, line: u32, json_depth: usize, visit: &mut Visit<'_>) -> Held<'t> {
     let mut reader = Reader {
         held: Held::default(),
+        depth: json_depth,
         visit,
     };
     match part {
@@ -200,6 +201,8 @@ impl<'t> Counter<'t> {
 
 struct Reader<'t, 'r, 'v> {
     held: Held<'t>,
+    /// Deepest nesting of a document.
+    depth: usize,
     visit: &'r mut Visit<'v>,
 }
 
@@ -268,14 +271,38 @@ impl<'t> Reader<'t, '_, '_> {
     }
 
     fn yaml_object(&mut self, part: &'t str, own: &str, line: u32, kind: &str) {
-        match serde_norway::from_str::<Value>(own) {
-            Ok(value) if value.is_object() && is_complete(own, &value) => {
+        let parsed = (!is_maze(own, self.depth)).then(|| serde_norway::from_str::<Value>(own));
+        match parsed {
+            Some(Ok(value)) if value.is_object() && is_complete(own, &value) => {
                 self.held.objects += 1;
                 self.emit(line, own, object(value, kind));
             }
             _ => self.held.left.push((line, whole_lines(part).into())),
         }
     }
+}
+
+/// Bytes of a YAML document times brackets in it, at most.
+const MAZE: usize = 50_000_000_000;
+
+/// Whether the brackets of a YAML document are more than its parser can take: for each word it goes through all that are
+/// open. Objects as the API prints them have next to none.
+fn is_maze(text: &str, depth: usize) -> bool {
+    let (mut open, mut all) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => {
+                open += 1;
+                all += 1;
+                if open > depth {
+                    return true;
+                }
+            }
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    all.saturating_mul(text.len()) > MAZE
 }
 
 /// An object; an item of a list is given its kind.
@@ -487,6 +514,18 @@ mod tests {
         let text = "{\n\"a\":\n".repeat(200_000);
         assert_eq!(read_all(&text).0, vec![]);
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_maze_of_brackets_is_left_as_lines() {
+        let begun = std::time::Instant::now();
+        for bracket in ["[", "[\n #]\n"] {
+            let text = format!("apiVersion: v1\nkind: Node\nspec: {}\n", bracket.repeat(300_000));
+            assert_eq!(read_all(&text).0, vec![]);
+        }
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+        let annotated = VA.replace("spec:", "data: '{\"a\":[{\"b\":{}}]}'\nspec:");
+        assert_eq!(read_all(&annotated).0, own(&[(1, "VolumeAttachment v")]));
     }
 
     proptest::proptest! {
