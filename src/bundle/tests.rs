@@ -178,10 +178,7 @@ fn links_and_devices_in_archives_are_skipped_and_told() {
     let path = scratch.write("b.zip", &zip.finish().unwrap().into_inner());
     let (found, walk) = seen(&[path], &Limits::default());
     assert_eq!(found, []);
-    assert_eq!(
-        walk.skipped,
-        [pair("b.zip!l", "it is a link or a device, not a file")]
-    );
+    assert_eq!(walk.skipped, [pair("b.zip!l", "it is a link or a device, not a file")]);
 }
 
 #[test]
@@ -285,7 +282,11 @@ fn holes_of_a_sparse_file_are_no_way_around_the_ratio() {
     })
     .unwrap();
     assert!(bytes < 32 << 20, "{bytes}");
-    assert!(walk.skipped.iter().any(|(_, why)| why.contains("times its size")), "{:?}", walk.skipped);
+    assert!(
+        walk.skipped.iter().any(|(_, why)| why.contains("times its size")),
+        "{:?}",
+        walk.skipped
+    );
 }
 
 #[test]
@@ -303,7 +304,11 @@ fn bombs_within_each_other_and_beside_each_other_are_one_bomb() {
             Ok(ControlFlow::Continue(()))
         })
         .unwrap();
-        assert!(walk.skipped.iter().any(|(_, why)| why.contains("200 times")), "{:?}", walk.skipped);
+        assert!(
+            walk.skipped.iter().any(|(_, why)| why.contains("200 times")),
+            "{:?}",
+            walk.skipped
+        );
         out
     };
     // Each layer alone is within the ratio: 64 MiB shrink to some 500 KB, and those to 3 KB.
@@ -346,5 +351,9 @@ fn a_truncated_stream_gives_what_is_there_and_a_note() {
     let path = scratch.write("a.gz", &packed[..packed.len() / 2]);
     let (found, walk) = seen(&[path], &Limits::default());
     assert!(text.starts_with(&found[0].1) && found[0].1.len() > 100);
-    assert!(walk.skipped[0].1.contains("what came before is used"), "{:?}", walk.skipped);
+    assert!(
+        walk.skipped[0].1.contains("what came before is used"),
+        "{:?}",
+        walk.skipped
+    );
 }

@@ -390,10 +390,14 @@ mod tests {
                 let source = &export[..cut];
                 let (out, read) = recast(source, 1000);
                 let lines = |bytes: &[u8]| bytes.split_inclusive(|byte| *byte == b'\n').count();
-                assert_eq!((read, lines(out.as_bytes())), (cut as u64, lines(source)), "{value:?} cut at {cut}");
+                assert_eq!(
+                    (read, lines(out.as_bytes())),
+                    (cut as u64, lines(source)),
+                    "{value:?} cut at {cut}"
+                );
             }
             let (out, _) = recast(&export, 1000);
-            let ends = export.iter().filter(|byte| **byte == b'\n').count();
+            let ends = usize::try_from(line_ends(&export)).unwrap();
             assert!(out.lines().nth(ends).is_some_and(|line| line.contains("next")), "{out}");
         }
     }
