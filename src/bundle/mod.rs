@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::time::{Span, Time};
 
@@ -22,11 +23,12 @@ pub use meter::Meter;
 /// How much may be read; what lies beyond is noted in [`Walk::skipped`], never read.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Entries in all paths and archives together.
+    /// Files, links and devices in all paths and archives together.
     pub entries: u64,
     /// Decompressed bytes of one entry; the entry is cut there.
     pub entry_bytes: u64,
-    /// Decompressed bytes for each compressed byte, counted once 16 MiB were written.
+    /// Decompressed bytes for each compressed byte, in each layer and in all layers of a packed file together, counted
+    /// once 16 MiB were written.
     pub ratio: u64,
     /// Archives or compressions within each other.
     pub nesting: u32,
@@ -70,7 +72,7 @@ pub struct Entry<'a> {
 pub struct Walk {
     /// Entries visited.
     pub entries: u64,
-    /// What was not read, and why: path and one clause.
+    /// What was not read, and why: path and one clause; of very many the last tells how many more there were.
     pub skipped: Vec<(String, String)>,
 }
 
@@ -104,6 +106,9 @@ pub fn walk_from(
         limits,
         visit,
         walk: Walk::default(),
+        met: 0,
+        unlisted: 0,
+        whole: None,
         stop: false,
     };
     for path in paths {
@@ -111,6 +116,10 @@ pub fn walk_from(
             break;
         }
         walker.given(path, paths.len() > 1)?;
+    }
+    if walker.unlisted > 0 {
+        let why = format!("{} more were not read, or not to their end", walker.unlisted);
+        walker.walk.skipped.push(("(others)".to_owned(), why));
     }
     Ok(walker.walk)
 }
@@ -121,8 +130,17 @@ struct Walker<'w, 'v> {
     limits: &'w Limits,
     visit: &'w mut Visit<'v>,
     walk: Walk,
+    /// Files, links and devices met so far.
+    met: u64,
+    /// What was skipped and is not listed.
+    unlisted: u64,
+    /// What the outermost packed stream has yielded.
+    whole: Option<Rc<unpack::Yield>>,
     stop: bool,
 }
+
+/// Skipped paths that are listed; archives of millions of links must not fill the memory.
+const LISTED: usize = 10_000;
 
 impl Walker<'_, '_> {
     /// One path of the command line.
@@ -179,7 +197,7 @@ impl Walker<'_, '_> {
                     Ok(file) => self.file(&shown, modified(&meta), &mut self.limits.meter.on(file))?,
                     Err(error) => self.skip(&shown, format!("it could not be opened: {error}")),
                 },
-                Ok(_) => self.skip(&shown, "it is a link or a device, not a file".to_owned()),
+                Ok(_) => self.pass_over(&shown),
                 Err(error) => self.skip(&shown, format!("it could not be looked at: {error}")),
             }
         }
@@ -187,14 +205,34 @@ impl Walker<'_, '_> {
     }
 
     fn skip(&mut self, path: &str, why: String) {
-        self.walk.skipped.push((path.to_owned(), why));
+        if self.walk.skipped.len() < LISTED {
+            self.walk.skipped.push((path.to_owned(), why));
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Skips what is no regular file.
+    fn pass_over(&mut self, path: &str) {
+        if self.meets(path) {
+            self.skip(path, "it is a link or a device, not a file".to_owned());
+        }
+    }
+
+    /// Counts what the limit of entries counts; false where it is reached.
+    fn meets(&mut self, path: &str) -> bool {
+        if self.met >= self.limits.entries {
+            self.skip(path, format!("the limit of {} entries is reached", self.limits.entries));
+            self.stop = true;
+            return false;
+        }
+        self.met += 1;
+        true
     }
 
     /// Hands one entry to the visitor.
     fn entry(&mut self, path: &str, modified: Option<Time>, bytes: &mut dyn Read) -> Result<(), BundleError> {
-        if self.walk.entries >= self.limits.entries {
-            self.skip(path, format!("the limit of {} entries is reached", self.limits.entries));
-            self.stop = true;
+        if !self.meets(path) {
             return Ok(());
         }
         self.walk.entries += 1;

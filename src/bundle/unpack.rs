@@ -4,7 +4,7 @@
 //! [`super::Limits`]; what is damaged gives what can be read, and a note.
 
 use std::cell::Cell;
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::rc::Rc;
 
 use super::codec::{self, Packing};
@@ -25,10 +25,51 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// Bytes that may stand before a member of a tar archive: long names, attributes.
+const HEADERS: u64 = 1 << 20;
+
+/// Refuses to read on where a budget is used up: the parser of tar archives holds whatever stands before a member.
+struct Budgeted<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Budgeted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 && !into.is_empty() {
+            return Err(io::Error::other("what stands before a member is too large"));
+        }
+        let room = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+        let (into, _) = into.split_at_mut(room);
+        let got = self.inner.read(into)?;
+        self.left.set(left.saturating_sub(got as u64));
+        Ok(got)
+    }
+}
+
+/// What the outermost packed stream holds, and what was unpacked from it in all layers: many small bombs in one archive,
+/// and bombs within each other, are one large bomb.
+#[derive(Debug, Default)]
+pub(super) struct Yield {
+    packed: Rc<Cell<u64>>,
+    out: Cell<u64>,
+}
+
+/// Bytes that may be unpacked before ratios count.
+const UNMINDED: u64 = 16 << 20;
+
+/// Whether so many bytes are too many for so few packed ones.
+fn bursts(out: u64, packed: u64, ratio: u64) -> bool {
+    out > UNMINDED && out / packed.max(1) > ratio
+}
+
 /// Keeps an unpacked stream within the limits, and turns damage into an early, remembered end.
 struct Guarded<R> {
     inner: R,
     packed: Option<Rc<Cell<u64>>>,
+    /// The outermost packing, for streams that are unpacked from something.
+    whole: Option<Rc<Yield>>,
     out: u64,
     most: u64,
     ratio: u64,
@@ -66,10 +107,15 @@ impl<R: Read> Read for Guarded<R> {
             }
         };
         self.out += got as u64;
-        if let Some(packed) = &self.packed
-            && self.out > 16 << 20
-            && self.out / packed.get().max(1) > self.ratio
-        {
+        let mut burst = self
+            .packed
+            .as_ref()
+            .is_some_and(|packed| bursts(self.out, packed.get(), self.ratio));
+        if let Some(whole) = &self.whole {
+            whole.out.set(whole.out.get().saturating_add(got as u64));
+            burst |= bursts(whole.out.get(), whole.packed.get(), self.ratio);
+        }
+        if burst {
             self.fault.set(Some(format!(
                 "it unpacks to more than {} times its size; reading stopped",
                 self.ratio
@@ -102,7 +148,9 @@ impl Walker<'_, '_> {
         let head = head_of(file).map_err(failed)?;
         file.rewind().map_err(failed)?;
         if codec::packing(&head) == Packing::Zip {
-            return self.zip(path, file, 0);
+            let whole = Yield::default();
+            whole.packed.set(file.seek(SeekFrom::End(0)).map_err(failed)?);
+            return self.within(whole, |walker| walker.zip(path, file, 0));
         }
         self.unpack(path, modified, file, 0)
     }
@@ -128,12 +176,34 @@ impl Walker<'_, '_> {
             self.skip(path, format!("it is packed more than {} times", self.limits.nesting));
             return Ok(());
         }
-        match packing {
-            Packing::Plain => self.content(path, modified, &mut whole),
-            Packing::Tar => self.tar(path, &mut whole, depth),
-            Packing::Zip => self.held_zip(path, &mut whole, depth),
-            _ => self.compressed(path, modified, packing, &mut whole, depth),
+        if packing == Packing::Plain {
+            return self.content(path, modified, &mut whole);
         }
+        let total = Yield::default();
+        let mut counted = Counted {
+            inner: whole,
+            count: Rc::clone(&total.packed),
+        };
+        self.within(total, |walker| match packing {
+            Packing::Tar => walker.tar(path, &mut counted, depth),
+            Packing::Zip => walker.held_zip(path, &mut counted, depth),
+            _ => walker.compressed(path, modified, packing, &mut counted, depth),
+        })
+    }
+
+    /// Does what is to be done with a packed stream, which is the outermost one if there is none yet.
+    fn within(
+        &mut self,
+        whole: Yield,
+        act: impl FnOnce(&mut Self) -> Result<(), BundleError>,
+    ) -> Result<(), BundleError> {
+        if self.whole.is_some() {
+            return act(self);
+        }
+        self.whole = Some(Rc::new(whole));
+        let done = act(self);
+        self.whole = None;
+        done
     }
 
     /// A plain file, within the limit for one entry.
@@ -183,6 +253,7 @@ impl Walker<'_, '_> {
         let (most, ratio) = (self.limits.entry_bytes, self.limits.ratio);
         Guarded {
             inner,
+            whole: packed.as_ref().and_then(|_| self.whole.clone()),
             packed,
             out: 0,
             most,
@@ -200,21 +271,26 @@ impl Walker<'_, '_> {
 
     /// Members of a tar archive, as written.
     fn tar(&mut self, path: &str, bytes: &mut dyn Read, depth: u32) -> Result<(), BundleError> {
-        let mut archive = tar::Archive::new(bytes);
-        let members = match archive.entries() {
+        let (left, packed) = (Rc::new(Cell::new(HEADERS)), Rc::default());
+        let mut archive = tar::Archive::new(Budgeted {
+            inner: Counted {
+                inner: bytes,
+                count: Rc::clone(&packed),
+            },
+            left: Rc::clone(&left),
+        });
+        let mut members = match archive.entries() {
             Ok(members) => members,
             Err(error) => {
                 self.skip(path, format!("its members could not be listed: {error}"));
                 return Ok(());
             }
         };
-        for member in members {
-            if self.stop {
-                break;
-            }
-            let mut member = match member {
-                Ok(member) => member,
-                Err(error) => {
+        while !self.stop {
+            let mut member = match members.next() {
+                None => break,
+                Some(Ok(member)) => member,
+                Some(Err(error)) => {
                     self.skip(
                         path,
                         format!("the archive is damaged ({error}); members before that are used"),
@@ -222,15 +298,28 @@ impl Walker<'_, '_> {
                     break;
                 }
             };
+            left.set(u64::MAX);
             let shown = format!("{path}!{}", tidy(&String::from_utf8_lossy(&member.path_bytes())));
             let kind = member.header().entry_type();
             if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
                 let modified = member.header().mtime().ok().and_then(|s| i64::try_from(s).ok());
                 let modified = modified.map(|s| Time::default() + Span::secs(s.min(1 << 40)));
-                self.unpack(&shown, modified, &mut member, depth + 1)?;
+                // The holes of a sparse file are bytes that nothing was packed for.
+                let packed = kind.is_gnu_sparse().then(|| Rc::clone(&packed));
+                let fault = Rc::default();
+                let mut guarded = self.guarded(&mut member, packed, &fault);
+                self.unpack(&shown, modified, &mut guarded, depth + 1)?;
+                self.note_fault(&shown, &fault);
             } else if !kind.is_dir() {
-                self.skip(&shown, "it is a link or a device, not a file".to_owned());
+                self.pass_over(&shown);
             }
+            // What is left of the member is passed over before the next one's headers are read.
+            let rest = if kind.is_gnu_sparse() {
+                member.header().entry_size().unwrap_or(0)
+            } else {
+                member.size()
+            };
+            left.set(rest.saturating_add(HEADERS));
         }
         Ok(())
     }
@@ -275,7 +364,7 @@ impl Walker<'_, '_> {
             };
             let shown = format!("{path}!{}", tidy(&String::from_utf8_lossy(member.name_raw())));
             if member.is_symlink() {
-                self.skip(&shown, "it is a link or a device, not a file".to_owned());
+                self.pass_over(&shown);
             } else if member.is_file() {
                 let packed = Rc::new(Cell::new(member.compressed_size()));
                 let fault = Rc::default();
@@ -288,7 +377,11 @@ impl Walker<'_, '_> {
     }
 }
 
+/// Bytes of a member's name that are shown: no file system takes longer ones.
+const NAME: usize = 4096;
+
 /// A member's name as shown: without a leading `./`.
 fn tidy(name: &str) -> &str {
-    name.trim_start_matches("./")
+    let name = name.trim_start_matches("./");
+    name.get(..name.floor_char_boundary(NAME)).unwrap_or(name)
 }

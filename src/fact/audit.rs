@@ -132,7 +132,8 @@ pub fn could_matter(verb: &str, path: &str) -> bool {
     is_write(verb) && addressed(path).is_none_or(|object| ours(&object))
 }
 
-fn is_write(verb: &str) -> bool {
+/// Whether a verb changes something.
+pub fn is_write(verb: &str) -> bool {
     matches!(verb, "create" | "update" | "patch" | "delete" | "deletecollection")
 }
 

@@ -64,9 +64,22 @@ fn audit_matters(line: &[u8]) -> bool {
     };
     let verb = verb.split(|byte| *byte == b'"').next().unwrap_or_default();
     match (std::str::from_utf8(verb), std::str::from_utf8(uri)) {
-        (Ok(verb), Ok(uri)) => audit::could_matter(verb, uri),
+        (Ok(verb), Ok(uri)) => audit::could_matter(verb, uri) || audit::is_write(verb) && is_at_odds(line, end, uri),
         _ => true,
     }
+}
+
+/// Before the resource that a request is about.
+static RESOURCE: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"objectRef\":{\"resource\":\""));
+
+/// Whether an event names another resource than its path does, as one whose path was damaged.
+fn is_at_odds(line: &[u8], from: usize, uri: &str) -> bool {
+    let named = || {
+        let rest = line.get(from..)?;
+        let value = rest.get(RESOURCE.find(rest)? + RESOURCE.needle().len()..)?;
+        value.split(|byte| *byte == b'"').next()
+    };
+    named().is_some_and(|named| uri.split(['/', '?']).all(|part| part.as_bytes() != named))
 }
 
 #[cfg(test)]
@@ -104,6 +117,8 @@ mod tests {
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/nodes/n/status?x=y","verb":"patch","user":{}}"#,
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/storage.k8s.io/v1/volumeattachments","verb":"create","user":{}}"#,
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","requestURI":"/x"}"#,
+            // The path is damaged, what the request is about is not.
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/storage.k8s.io/v1/volumeatt?chments","verb":"create","user":{},"objectRef":{"resource":"volumeattachments"}}"#,
         ] {
             assert!(matters(line.as_bytes()), "{line}");
         }

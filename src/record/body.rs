@@ -26,11 +26,16 @@ pub struct Bodies<'s> {
 /// What takes records.
 pub type Visit<'v> = dyn FnMut(&Record<'_>) + 'v;
 
+/// Batches within each other that are opened.
+const BATCHES: u32 = 8;
+
 /// Where a record stands in its source.
 #[derive(Clone, Copy)]
 struct Place {
     line: u32,
     lines: u32,
+    /// Batches around it.
+    depth: u32,
 }
 
 impl Bodies<'_> {
@@ -40,6 +45,7 @@ impl Bodies<'_> {
         let place = Place {
             line: whole.line,
             lines: whole.lines,
+            depth: 0,
         };
         let head = String::from_utf8_lossy(&whole.head);
         let mut evidence = None;
@@ -90,15 +96,24 @@ impl Bodies<'_> {
                 None => tell(Body::Text(text), text),
             },
             Payload::Split(message, split) => tell(Body::Klog(self.split(layers, message, split)), message),
-            Payload::Many(text, items) => items.iter().for_each(|item| {
-                let place = Place {
-                    line: place.line + lines_before(text, item),
-                    lines: lines_before(item, "") + 1,
-                };
-                peel::within(item, *layers, &mut |layers, payload| {
-                    self.payload(place, layers, payload, evidence, visit);
-                });
-            }),
+            Payload::Many(text, _) if place.depth == BATCHES => tell(Body::Text(text), text),
+            Payload::Many(text, items) => {
+                let mut seen = 0;
+                let mut line = place.line;
+                for item in items {
+                    let at = offset(text, item).max(seen);
+                    line = line.saturating_add(newlines(text.get(seen..at).unwrap_or_default()));
+                    seen = at;
+                    let place = Place {
+                        line,
+                        lines: newlines(item).saturating_add(1),
+                        depth: place.depth + 1,
+                    };
+                    peel::within(item, *layers, &mut |layers, payload| {
+                        self.payload(place, layers, payload, evidence, visit);
+                    });
+                }
+            }
             Payload::Text(text) => match klog::header(text) {
                 Ok((rest, header)) => {
                     if !self.anchor.is_own() && evidence.is_none() {
@@ -192,43 +207,96 @@ impl Bodies<'_> {
     }
 }
 
-/// Newlines in a text before a part of it; all of them where the part is none of its own.
-fn lines_before(text: &str, part: &str) -> u32 {
-    let at = (part.as_ptr() as usize)
+/// Where a part of a text begins in it; its end where the part is none of its own.
+fn offset(text: &str, part: &str) -> usize {
+    (part.as_ptr() as usize)
         .wrapping_sub(text.as_ptr() as usize)
-        .min(text.len());
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    u32::try_from(memchr::memchr_iter(b'\n', before).count()).unwrap_or(u32::MAX)
+        .min(text.len())
+}
+
+fn newlines(text: &str) -> u32 {
+    u32::try_from(memchr::memchr_iter(b'\n', text.as_bytes()).count()).unwrap_or(u32::MAX)
 }
 
 /// The text of a record of several lines.
 fn joined(head: &str, whole: &Whole<'_>) -> String {
     let mut text = head.to_owned();
+    let mut quotes = Quotes::default();
+    quotes.pass(head);
     for (glue, piece) in &whole.more {
         let newline = *glue == Glue::Newline;
         peel::peel(&String::from_utf8_lossy(piece), &mut |_, payload| {
             let piece = payload.text();
-            if newline && (!in_quotes(&text) || piece.starts_with('\t')) {
+            if newline && (!quotes.open || piece.starts_with('\t')) {
                 text.push('\n');
+                quotes = Quotes::default();
             }
             text.push_str(piece);
+            quotes.pass(piece);
         });
     }
     text
 }
 
-/// Whether a text ends inside a quoted string: klog never writes a newline there, so a terminal did.
-fn in_quotes(text: &str) -> bool {
-    let last = text.rsplit('\n').next().unwrap_or(text);
-    let mut open = false;
-    let mut escaped = false;
-    for byte in last.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => open = !open,
-            _ => {}
+/// Whether a text ends inside a quoted string of its last line: klog never writes a newline there, so a terminal did.
+#[derive(Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    fn pass(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match byte {
+                b'\n' => *self = Quotes::default(),
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.open = !self.open,
+                _ => {}
+            }
         }
     }
-    open
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bundle::Limits;
+    use crate::fact::{self, ReadOptions};
+
+    /// What is read of one line, and how long it took.
+    fn facts(name: &str, text: &str) -> (usize, std::time::Duration) {
+        let place = std::env::temp_dir().join(format!("adtrace-body-{name}-{}", std::process::id()));
+        std::fs::write(&place, text).unwrap();
+        let begun = std::time::Instant::now();
+        let options = ReadOptions {
+            limits: Limits::default(),
+            ..ReadOptions::default()
+        };
+        let found = fact::read(std::slice::from_ref(&place), &options).unwrap();
+        std::fs::remove_file(&place).unwrap();
+        (found.facts.len(), begun.elapsed())
+    }
+
+    const LINE: &str = r#"{"log":"I1125 02:15:03.000001 1 a.go:1] Starting attach detach controller\n","time":"2026-11-25T02:15:03Z"}"#;
+
+    fn within(times: usize) -> String {
+        format!("{}{LINE}{}\n", r#"{"records":["#.repeat(times), "]}".repeat(times))
+    }
+
+    #[test]
+    fn batches_within_each_other_are_opened_to_a_depth() {
+        assert_eq!(facts("some", &within(5)).0, 1);
+        assert_eq!(facts("more", &within(12)).0, 0);
+        // Each took a frame of the stack.
+        assert_eq!(facts("many", &within(100_000)).0, 0);
+    }
+
+    #[test]
+    fn a_batch_of_many_is_read_once() {
+        let items = vec!["{}"; 300_000].join(",");
+        let (found, took) = facts("wide", &format!("{{\"records\":[{items},{LINE}]}}\n"));
+        assert_eq!(found, 1);
+        assert!(took.as_secs() < 20, "{took:?}");
+    }
 }

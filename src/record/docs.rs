@@ -67,12 +67,6 @@ pub fn parts(text: &str) -> Vec<Part<'_>> {
     }
 }
 
-/// 1-based line of a part of a text.
-#[must_use]
-pub fn line_at(text: &str, part: &str) -> u32 {
-    count(text.get(..offset(text, part)).unwrap_or_default()) + 1
-}
-
 fn offset(text: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }
@@ -96,10 +90,11 @@ fn begins_json(text: &str) -> bool {
 fn json_parts(text: &str) -> Vec<Part<'_>> {
     let mut found = Vec::new();
     let (mut from, mut at) = (0, 0);
+    let mut vain = text.len().saturating_mul(VAIN).saturating_add(1 << 20);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let line = rest.split_inclusive('\n').next().unwrap_or(rest);
-        let candidate = is_opening(line) || at == 0 && begins_json(rest.trim_start());
-        match candidate.then(|| value(rest.trim_start())).flatten() {
+        let candidate = vain > 0 && (is_opening(line) || at == 0 && begins_json(rest.trim_start()));
+        match candidate.then(|| value(rest.trim_start(), &mut vain)).flatten() {
             Some(part) => {
                 found.extend(plain(text, from, at));
                 found.push(part);
@@ -113,13 +108,21 @@ fn json_parts(text: &str) -> Vec<Part<'_>> {
     found
 }
 
-/// The JSON value at the beginning of a text.
-fn value(text: &str) -> Option<Part<'_>> {
+/// How often a text is read over in vain at most, looking for values in it: one that holds nothing but openings would
+/// be read to its end from each of them.
+const VAIN: usize = 16;
+
+/// The JSON value at the beginning of a text; what was read where there is none is taken off `vain`.
+fn value<'t>(text: &'t str, vain: &mut usize) -> Option<Part<'t>> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     match values.next()? {
         Ok(raw) => Some(Part::Json(raw.get())),
         Err(error) if error.is_eof() && text.contains("\"kind\"") => Some(Part::Cut(text)),
-        Err(_) => None,
+        Err(error) => {
+            let lines: usize = text.split_inclusive('\n').take(error.line()).map(str::len).sum();
+            *vain = vain.saturating_sub(lines.max(1));
+            None
+        }
     }
 }
 
@@ -132,6 +135,7 @@ fn plain(text: &str, from: usize, to: usize) -> Option<Part<'_>> {
 pub fn read<'t>(part: Part<'t>, line: u32, json_depth: usize, visit: &mut Visit<'_>) -> Held<'t> {
     let mut reader = Reader {
         held: Held::default(),
+        depth: json_depth,
         visit,
     };
     match part {
@@ -173,19 +177,21 @@ fn one_a_line(raw: &str) -> String {
 }
 
 /// Lines of the parts of a text, counted once from its beginning to its end.
-struct Counter<'t> {
+pub struct Counter<'t> {
     text: &'t str,
     at: usize,
     line: u32,
 }
 
 impl<'t> Counter<'t> {
-    fn new(text: &'t str, line: u32) -> Counter<'t> {
+    /// A counter for a text that begins at that line.
+    #[must_use]
+    pub fn new(text: &'t str, line: u32) -> Counter<'t> {
         Counter { text, at: 0, line }
     }
 
     /// The line of a part that stands behind those asked for before.
-    fn line_of(&mut self, part: &str) -> u32 {
+    pub fn line_of(&mut self, part: &str) -> u32 {
         let at = offset(self.text, part).max(self.at);
         self.line += count(self.text.get(self.at..at).unwrap_or_default());
         self.at = at;
@@ -195,6 +201,8 @@ impl<'t> Counter<'t> {
 
 struct Reader<'t, 'r, 'v> {
     held: Held<'t>,
+    /// Deepest nesting of a document.
+    depth: usize,
     visit: &'r mut Visit<'v>,
 }
 
@@ -263,14 +271,38 @@ impl<'t> Reader<'t, '_, '_> {
     }
 
     fn yaml_object(&mut self, part: &'t str, own: &str, line: u32, kind: &str) {
-        match serde_norway::from_str::<Value>(own) {
-            Ok(value) if value.is_object() && is_complete(own, &value) => {
+        let parsed = (!is_maze(own, self.depth)).then(|| serde_norway::from_str::<Value>(own));
+        match parsed {
+            Some(Ok(value)) if value.is_object() && is_complete(own, &value) => {
                 self.held.objects += 1;
                 self.emit(line, own, object(value, kind));
             }
             _ => self.held.left.push((line, whole_lines(part).into())),
         }
     }
+}
+
+/// Bytes of a YAML document times brackets in it, at most.
+const MAZE: usize = 50_000_000_000;
+
+/// Whether the brackets of a YAML document are more than its parser can take: for each word it goes through all that are
+/// open. Objects as the API prints them have next to none.
+fn is_maze(text: &str, depth: usize) -> bool {
+    let (mut open, mut all) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => {
+                open += 1;
+                all += 1;
+                if open > depth {
+                    return true;
+                }
+            }
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    all.saturating_mul(text.len()) > MAZE
 }
 
 /// An object; an item of a list is given its kind.
@@ -383,8 +415,9 @@ mod tests {
     /// Line and name of each object of a text, and what is left as lines.
     fn read_all(text: &str) -> (Vec<(u32, String)>, Vec<String>) {
         let (mut found, mut left) = (Vec::new(), Vec::new());
+        let mut lines = Counter::new(text, 1);
         for part in parts(text) {
-            let held = read(part, line_at(text, part.text()), 99, &mut |record| {
+            let held = read(part, lines.line_of(part.text()), 99, &mut |record| {
                 let name = match &record.body {
                     Body::Object(value) => format!("{} {}", value["kind"], value["metadata"]["name"]).replace('"', ""),
                     Body::Audit(_) => "audit".to_owned(),
@@ -471,6 +504,28 @@ mod tests {
         assert_eq!(read_all(cut), (vec![], vec![cut.trim().to_owned()]));
         let half = VA.split_once("  nodeName").unwrap().0;
         assert_eq!(read_all(VA.trim_end()), (vec![], vec![half.trim().to_owned()]));
+    }
+
+    #[test]
+    fn a_text_of_openings_is_not_read_from_each_of_them() {
+        let begun = std::time::Instant::now();
+        let text = "[\n".repeat(200_000);
+        assert_eq!(read_all(&text).0, vec![]);
+        let text = "{\n\"a\":\n".repeat(200_000);
+        assert_eq!(read_all(&text).0, vec![]);
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_maze_of_brackets_is_left_as_lines() {
+        let begun = std::time::Instant::now();
+        for bracket in ["[", "[\n #]\n"] {
+            let text = format!("apiVersion: v1\nkind: Node\nspec: {}\n", bracket.repeat(300_000));
+            assert_eq!(read_all(&text).0, vec![]);
+        }
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+        let annotated = VA.replace("spec:", "data: '{\"a\":[{\"b\":{}}]}'\nspec:");
+        assert_eq!(read_all(&annotated).0, own(&[(1, "VolumeAttachment v")]));
     }
 
     proptest::proptest! {

@@ -105,6 +105,8 @@ pub struct Edges {
     leading: Vec<Kept>,
     resolved: FxHashSet<u64>,
     trailing: Opens<'static>,
+    /// The line after the chunk's last.
+    next: u32,
 }
 
 /// A line that waits for the chunk before.
@@ -120,6 +122,8 @@ type Opens<'a> = FxHashMap<u64, Open<'a>>;
 /// Joins the lines of one chunk.
 pub struct Joiner<'a> {
     opens: Opens<'a>,
+    /// The stream of the record that took a line last.
+    recent: Option<u64>,
     /// What was open before the first line is known.
     known: bool,
     backwards: bool,
@@ -146,6 +150,7 @@ impl<'a> Joiner<'a> {
     pub fn new(first: bool, backwards: bool, most_bytes: usize) -> Joiner<'a> {
         Joiner {
             opens: Opens::default(),
+            recent: None,
             known: first,
             backwards,
             most_bytes,
@@ -199,6 +204,7 @@ impl<'a> Joiner<'a> {
             let glue = if open.part { Glue::Nothing } else { Glue::Newline };
             open.add(line, bytes, glue);
             open.part = glance.part;
+            self.recent = Some(glance.key);
             if !open.part && !open.klog {
                 self.close(glance.key, sink);
             }
@@ -219,6 +225,7 @@ impl<'a> Joiner<'a> {
         let open = Open::begin(line, bytes, glance);
         if open.part || open.klog {
             self.opens.insert(glance.key, open);
+            self.recent = Some(glance.key);
         } else {
             sink.whole(&open.whole);
         }
@@ -227,9 +234,9 @@ impl<'a> Joiner<'a> {
     /// A line without the wrapper that the line before carries: a terminal broke it. `true` where it was joined.
     fn hard_wrap(&mut self, line: u32, bytes: &[u8]) -> bool {
         let before = self
-            .opens
-            .values_mut()
-            .find(|open| open.wrapped && open.klog && open.last + 1 == line);
+            .recent
+            .and_then(|key| self.opens.get_mut(&key))
+            .filter(|open| open.wrapped && open.klog && open.last.checked_add(1) == Some(line));
         match before {
             Some(open) if open.takes(bytes.len(), self.most_bytes) => {
                 open.add(line, Cow::Owned(bytes.to_vec()), Glue::Nothing);
@@ -322,7 +329,7 @@ impl<'a> Joiner<'a> {
     pub fn edges(self, next: u32, sink: &mut dyn Sink) -> Edges {
         let (stale, trailing) = by_line(self.opens)
             .into_iter()
-            .partition(|(_, open)| next > open.last + MOST_APART);
+            .partition(|(_, open)| open.is_stale(next));
         finish(stale, sink);
         let kept = trailing
             .into_iter()
@@ -332,6 +339,7 @@ impl<'a> Joiner<'a> {
             leading: self.leading,
             resolved: self.resolved,
             trailing: kept,
+            next,
         }
     }
 }
@@ -353,6 +361,11 @@ impl<'a> Open<'a> {
             wrapped: glance.wrapped,
             headless: false,
         }
+    }
+
+    /// Whether no line from that one on can belong to it.
+    fn is_stale(&self, next: u32) -> bool {
+        next > self.last.saturating_add(MOST_APART)
     }
 
     fn takes(&self, more: usize, most: usize) -> bool {
@@ -424,8 +437,10 @@ pub struct Seam(Opens<'static>);
 
 /// Closes the gap between the chunks so far and the next.
 pub fn stitch(seam: Seam, edges: Edges, backwards: bool, most_bytes: usize, sink: &mut dyn Sink) -> Seam {
+    let recent = seam.0.iter().max_by_key(|(_, open)| open.last).map(|(key, _)| *key);
     let mut joiner = Joiner {
         opens: seam.0,
+        recent,
         ..Joiner::new(true, backwards, most_bytes)
     };
     for Kept { line, bytes } in edges.leading {
@@ -435,7 +450,7 @@ pub fn stitch(seam: Seam, edges: Edges, backwards: bool, most_bytes: usize, sink
     let (over, mut opens): (Vec<_>, Opens<'static>) = {
         let (over, still): (Vec<_>, Vec<_>) = by_line(joiner.opens)
             .into_iter()
-            .partition(|(key, _)| edges.resolved.contains(key));
+            .partition(|(key, open)| edges.resolved.contains(key) || open.is_stale(edges.next));
         (over, still.into_iter().collect())
     };
     finish(over, sink);

@@ -42,6 +42,7 @@ fn read_in<S: Scribe>(
         take,
         tally: Tally::default(),
         heading: Heading::default(),
+        long: 0,
         summary: Summary::default(),
     };
     let mut head = Vec::new();
@@ -50,7 +51,12 @@ fn read_in<S: Scribe>(
     if wide.is_some() || docs::promises(&head) {
         source.whole(head, wide, bytes)?;
     } else {
-        source.log(&mut Cursor::new(head).chain(bytes), 1)?;
+        source.log(&mut Cursor::new(head).chain(bytes), 1, chunk)?;
+    }
+    if source.long > 0 {
+        let (lines, most) = (source.long, context.limits.line_bytes);
+        let note = format!("{lines} lines longer than {most} bytes were cut");
+        source.summary.notes.push(note);
     }
     source.tally.tell(&mut source.summary);
     Ok(source.summary)
@@ -66,6 +72,8 @@ struct Source<'c, 's, S: Scribe> {
     tally: Tally,
     /// What the lines so far say of those below.
     heading: Heading,
+    /// Lines that were cut.
+    long: u64,
     summary: Summary,
 }
 
@@ -88,20 +96,23 @@ impl<S: Scribe> Source<'_, '_, S> {
                 }
                 narrow(&whole, big)
             }
-            None if more => return self.log(&mut Cursor::new(whole).chain(bytes), 1),
+            None if more => return self.log(&mut Cursor::new(whole).chain(bytes), 1, self.chunk),
             None => String::from_utf8_lossy(&whole).into_owned(),
         };
         let depth = self.context.limits.json_depth;
+        let mut lines_before = docs::Counter::new(&text, 1);
         for part in docs::parts(&text) {
             let mut page = self.scribe.page();
             let mut write = |record: &Record<'_>| self.scribe.record(&mut page, record);
-            let held = docs::read(part, docs::line_at(&text, part.text()), depth, &mut write);
+            let held = docs::read(part, lines_before.line_of(part.text()), depth, &mut write);
             (self.take)(page);
             self.tally.objects += held.objects;
             self.tally.audit += held.audit;
             self.tally.documents |= held.objects + held.audit > 0;
             for (line, lines) in held.left {
-                self.log(&mut Cursor::new(lines.as_bytes()), line)?;
+                // A text of many small values must not cost a large piece for each.
+                let chunk = self.chunk.min(lines.len() + 1);
+                self.log(&mut Cursor::new(lines.as_bytes()), line, chunk)?;
                 self.context.near = self.tally.near().or(self.context.near);
             }
         }
@@ -110,12 +121,13 @@ impl<S: Scribe> Source<'_, '_, S> {
         Ok(())
     }
 
-    /// Reads lines in chunks, the first line with that number: while some chunks are parsed, the next are read.
-    fn log(&mut self, bytes: &mut dyn Read, first: u32) -> io::Result<()> {
+    /// Reads lines in chunks of that size, the first line with that number: while some chunks are parsed, the next are
+    /// read.
+    fn log(&mut self, bytes: &mut dyn Read, first: u32, chunk: usize) -> io::Result<()> {
         let limits = self.context.limits;
         let mut recast = Recast::new(bytes, limits.line_bytes)?;
         let mut cutter = Cutter::new(&mut recast, limits.line_bytes);
-        let mut batch = cutter.batch(1, self.chunk)?;
+        let mut batch = cutter.batch(1, chunk)?;
         let anchor = Anchor::of(batch.first().map_or(&[][..], Piece::bytes), &self.context);
         let scan = Scan {
             anchor: &anchor,
@@ -130,7 +142,7 @@ impl<S: Scribe> Source<'_, '_, S> {
                 .iter()
                 .map(|piece| self.chunk_of(piece, first, &mut line))
                 .collect();
-            let (scanned, next) = scan.all(&chunks, || cutter.batch(width, self.chunk));
+            let (scanned, next) = scan.all(&chunks, || cutter.batch(width, chunk));
             for (chunk, scanned) in chunks.into_iter().zip(scanned) {
                 seam = self.stitch(&scan, seam, &chunk, scanned);
             }
@@ -140,16 +152,12 @@ impl<S: Scribe> Source<'_, '_, S> {
         let mut out = scan.out(&mut page, &mut self.tally, &self.heading);
         join::end(seam, &mut out);
         (self.take)(page);
-        let long = cutter.long + std::mem::take(&mut self.tally.long);
+        self.long += cutter.long + std::mem::take(&mut self.tally.long);
         self.summary.bytes = cutter.read;
         if !recast.is_plain() {
             self.summary.bytes = recast.read;
         }
         self.summary.lines = u64::from(line - first);
-        if long > 0 {
-            let note = format!("{long} lines longer than {} bytes were cut", limits.line_bytes);
-            self.summary.notes.push(note);
-        }
         if self.tally.anchor.is_none() || self.tally.klog > 0 && self.tally.unanchored {
             self.tally.unanchored = self.tally.klog == 0;
             self.tally.anchor = Some(anchor);
