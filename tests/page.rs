@@ -31,6 +31,8 @@ fn a_person_clicks_a_divergence_and_reads_its_evidence() {
     let Some(mut browser) = Browser::start() else { return };
     browser.open(&html(&founding()));
     browser.click(".card .go");
+    // The page shows this step from the beginning; that it was followed shows in where the page stands.
+    browser.wait("Math.abs(document.getElementById('timeline').getBoundingClientRect().top) < 2");
     browser.wait("document.getElementById('step').textContent.includes('back-off refuses')");
     let step = browser.text("#step");
     assert!(step.contains("kube-controller-manager.log:1016"), "{step}");
