@@ -1,13 +1,16 @@
 //! Hostile input as people meet it: limits through the command, and names that would steer a terminal or a reader.
 
+#[path = "../src/bundle/packed.rs"]
+#[allow(dead_code, reason = "each test packs what it needs")]
+mod packed;
 mod recordings;
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
+use packed::{gzip, tar_of};
 use recordings::{Scratch, founding};
 
 fn adtrace(arguments: &[&str], paths: &[&Path]) -> (i32, String) {
@@ -43,23 +46,6 @@ fn inputs(arguments: &[&str], path: &Path) -> Vec<(String, u64, String)> {
 }
 
 const LINE: &str = "I1125 02:15:03.000001      59 attach_detach_controller.go:1] Starting attach detach controller\n";
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gz.write_all(bytes).expect("memory takes all");
-    gz.finish().expect("memory takes all")
-}
-
-fn tar_of(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (name, bytes) in members {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, *bytes).expect("memory takes all");
-    }
-    tar.into_inner().expect("memory takes all")
-}
 
 #[test]
 fn every_limit_tells_what_it_cut_and_loses_no_line() {

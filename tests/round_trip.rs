@@ -10,32 +10,16 @@ use adtrace::model::{NodeId, VolumeId};
 use adtrace::report::Verdict;
 use adtrace::time::Span;
 use adtrace::{Options, analyze};
+use support::dice::{Dice, seeds};
 use support::stage::Stage;
 
 /// Releases whose wording the printer writes.
 const RELEASES: [&str; 4] = ["1.20.2", "1.23.13", "1.28.2", "1.36.2"];
 
-/// A small generator of numbers, so that a seed names a run for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-
-    fn id(&mut self, bound: u32) -> u32 {
-        u32::try_from(self.below(u64::from(bound))).unwrap_or_default()
-    }
-}
-
 /// Pods come, go and move at random, and no party fails. A pod that comes back under its name waits until the one before
 /// is gone (that of a `StatefulSet`); one under a new name does not (that of a `Deployment`), and so competes for an exclusive volume.
 fn run(seed: u64) -> Stage {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
+    let mut dice = Dice::of(seed);
     let release = RELEASES[dice.id(4) as usize];
     let (nodes, volumes) = (1 + dice.id(3), 1 + dice.id(2));
     let node_names: Vec<String> = (1..=nodes).map(|node| format!("node-{node}")).collect();
@@ -103,12 +87,9 @@ fn a_run_without_faults_is_clean() {
 #[test]
 #[ignore = "long: scripts/round-trip runs it"]
 fn many_runs_without_faults_are_clean() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (first, runs) = (
-        number("ADTRACE_FIRST_SEED").unwrap_or(0),
-        number("ADTRACE_RUNS").unwrap_or(1000),
-    );
-    let alarms = alarms(first..first + runs);
+    let seeds = seeds();
+    let alarms = alarms(seeds.clone());
+    let (runs, first) = (seeds.end - seeds.start, seeds.start);
     println!("{runs} runs from seed {first}: {} false alarms", alarms.len());
     assert!(alarms.is_empty(), "{}", alarms.join("\n"));
 }

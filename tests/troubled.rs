@@ -18,32 +18,15 @@ use adtrace::diagnose::outlook;
 use adtrace::model::world::World;
 use adtrace::model::world::board::{Pair, Trouble};
 use adtrace::model::world::driver::Answer;
-use adtrace::model::{NodeId, VolumeId};
 use adtrace::report::{Report, Severity, Status, Verdict};
 use adtrace::time::Span;
 use adtrace::{Options, analyze};
 use rayon::prelude::*;
+use support::dice::{Dice, seeds};
 use support::scenario::Scenario;
 use support::stage::Stage;
 
 const RELEASES: [&str; 6] = ["1.20.2", "1.22.13", "1.23.13", "1.25.0", "1.28.3", "1.36.2"];
-
-/// A small generator of numbers, so that a seed names a story for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-
-    fn of<'a>(&mut self, all: &'a [&'a str]) -> &'a str {
-        all[usize::try_from(self.below(all.len() as u64)).unwrap_or_default()]
-    }
-}
 
 /// Who writes a story: the dice, and the time that it has come to.
 struct Author {
@@ -56,13 +39,11 @@ struct Author {
 
 impl Author {
     fn node(&mut self) -> String {
-        let at = self.dice.below(self.nodes.len() as u64);
-        self.nodes[usize::try_from(at).unwrap_or_default()].clone()
+        self.dice.one_of(&self.nodes).clone()
     }
 
     fn volume(&mut self) -> String {
-        let at = self.dice.below(self.volumes.len() as u64);
-        self.volumes[usize::try_from(at).unwrap_or_default()].clone()
+        self.dice.one_of(&self.volumes).clone()
     }
 
     fn now(&mut self, act: String) {
@@ -84,7 +65,7 @@ impl Author {
         let name = format!("pod-{}-{volume}", self.dice.below(2));
         let act = self
             .dice
-            .of(&["delete", "delete", "delete", "delete", "force-delete", "evict"]);
+            .one_of(&["delete", "delete", "delete", "delete", "force-delete", "evict"]);
         self.now(format!("{act} pod {name}"));
         let gap = match self.dice.below(4) {
             0 => self.some(1100, 3000),
@@ -102,7 +83,7 @@ impl Author {
         let (volume, node) = (self.volume(), self.node());
         let pair = format!("{volume} on {node}");
         let (short, long) = (self.some(500, 8000), self.some(5000, 120_000));
-        let what = self.dice.of(&["attach", "detach", "detach"]);
+        let what = self.dice.one_of(&["attach", "detach", "detach"]);
         let number = 1 + self.dice.below(3);
         let mends = self.dice.below(3) > 0;
         match self.dice.below(30) {
@@ -118,7 +99,7 @@ impl Author {
                 }
             }
             7..=10 => {
-                let how = self.dice.of(&["refuses", "refuses", "hangs"]);
+                let how = self.dice.one_of(&["refuses", "refuses", "hangs"]);
                 self.now(format!("driver {how} {what} {pair}"));
                 if mends {
                     self.later(long, format!("driver does {what} {pair}"));
@@ -135,7 +116,7 @@ impl Author {
             18 => self.now(format!("user strips attachment {pair}")),
             19 => self.now(format!("label {node}")),
             20 => {
-                let what = self.dice.of(&["mount", "unmount"]);
+                let what = self.dice.one_of(&["mount", "unmount"]);
                 self.now(format!("{what} of {pair} fails"));
                 if mends {
                     self.later(long, format!("{what} of {pair} works"));
@@ -162,7 +143,7 @@ impl Author {
             }
             26 => self.now("storage lets two nodes have one volume".to_owned()),
             27 => {
-                let how = self.dice.of(&["loses", "unmounts"]);
+                let how = self.dice.one_of(&["loses", "unmounts"]);
                 self.now(format!("kubelet of {node} restarts and {how} {volume}"));
             }
             28 => self.now(format!("server refuses {number} reads of attachment {pair}")),
@@ -176,8 +157,8 @@ impl Author {
 
 /// A story: pods come and go, and some things go wrong.
 fn story(seed: u64) -> (Scenario, &'static str) {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
-    let release = RELEASES[usize::try_from(dice.below(6)).unwrap_or_default()];
+    let mut dice = Dice::of(seed);
+    let release = *dice.one_of(&RELEASES);
     let (nodes, volumes) = (1 + dice.below(2), 1 + dice.below(2));
     let mut author = Author {
         nodes: (1..=nodes).map(|node| format!("node-{node}")).collect(),
@@ -237,9 +218,7 @@ fn play(scenario: &mut Scenario, release: &str) -> (Stage, BTreeSet<(String, Str
 }
 
 fn is_up(scenario: &Scenario, stage: &Stage, name: &str) -> bool {
-    let at = scenario.nodes.iter().position(|node| node == name);
-    let at = at.and_then(|at| u32::try_from(at).ok()).map(NodeId);
-    at.is_some_and(|node| {
+    scenario.node(name).is_some_and(|node| {
         let machine = stage.world.machines.get(&node);
         let there = stage.world.board.nodes.contains_key(&node);
         there && machine.is_some_and(|machine| machine.alive && machine.reachable)
@@ -284,8 +263,8 @@ fn unmended(scenario: &Scenario, stage: &Stage, done: &[(Span, String)]) -> Worl
 
 /// Cells on which the states never agree, if nobody does anything more.
 fn dead(world: &World, stage: &Stage) -> BTreeSet<(String, String)> {
-    let volumes = (0_u32..).take(stage.names.volumes.len()).map(VolumeId);
-    volumes
+    stage
+        .volumes()
         .flat_map(|volume| outlook::ask(world.only(volume, &[])).broken)
         .map(|(volume, node, _)| {
             (
@@ -298,8 +277,8 @@ fn dead(world: &World, stage: &Stage) -> BTreeSet<(String, String)> {
 
 /// Volumes on which the states do not agree yet.
 fn unsettled(stage: &Stage) -> BTreeSet<String> {
-    let volumes = (0_u32..).take(stage.names.volumes.len()).map(VolumeId);
-    volumes
+    stage
+        .volumes()
         .filter(|volume| {
             let world = stage.world.only(*volume, &[]);
             let left = |pair: &Pair| world.is_exclusive(*volume) && !world.board.attachments.contains_key(pair);
@@ -437,10 +416,9 @@ fn a_troubled_run_is_told_right() {
 #[test]
 #[ignore = "long: scripts/troubled runs it"]
 fn many_troubled_runs_are_told_right() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("ADTRACE_FIRST_SEED").unwrap_or(0);
-    let runs = number("ADTRACE_RUNS").unwrap_or(1000);
-    let alarms = alarms(first..first + runs);
+    let seeds = seeds();
+    let alarms = alarms(seeds.clone());
+    let (runs, first) = (seeds.end - seeds.start, seeds.start);
     println!(
         "{}\n{runs} runs from seed {first}: {} told wrong",
         alarms.join("\n"),

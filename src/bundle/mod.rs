@@ -261,4 +261,6 @@ fn modified(meta: &std::fs::Metadata) -> Option<Time> {
 }
 
 #[cfg(test)]
+pub(crate) mod packed;
+#[cfg(test)]
 mod tests;

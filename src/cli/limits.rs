@@ -92,6 +92,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::bundle::packed::{gzip, tar_of};
     use crate::fact::{self, ReadOptions, Reading};
 
     #[derive(Parser)]
@@ -122,22 +123,6 @@ mod tests {
         notes.collect::<Vec<_>>().join("; ")
     }
 
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        use std::io::Write;
-        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gz.write_all(bytes).unwrap();
-        gz.finish().unwrap()
-    }
-
-    fn tar_of(name: &str, bytes: &[u8]) -> Vec<u8> {
-        let mut tar = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, bytes).unwrap();
-        tar.into_inner().unwrap()
-    }
-
     #[test]
     fn what_lies_beyond_a_limit_is_left_out_and_told() {
         let zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()))
@@ -156,7 +141,7 @@ mod tests {
             ),
             ("--max-ratio", "2", &bomb, "more than 2 times its size"),
             ("--max-nesting", "1", &gzip(&gzip(b"x")), "packed more than 1 times"),
-            ("--max-held-size", "10", &tar_of("a.zip", &zip), "at most 10 bytes"),
+            ("--max-held-size", "10", &tar_of(&[("a.zip", &zip)]), "at most 10 bytes"),
             (
                 "--max-line-size",
                 "20",

@@ -35,7 +35,7 @@ pub enum Screen {
     Waiting {
         /// What was written so far.
         text: Vec<u8>,
-        /// Lines that fit.
+        /// Lines that still fit.
         lines: usize,
         /// Program and arguments of the pager.
         pager: Vec<String>,
@@ -96,8 +96,9 @@ impl Write for Screen {
             Screen::Plain(stdout) => stdout.write(bytes),
             Screen::Waiting { text, lines, .. } => {
                 text.extend_from_slice(bytes);
-                if memchr::memchr_iter(b'\n', text).count() > *lines {
-                    self.settle(true)?;
+                match lines.checked_sub(memchr::memchr_iter(b'\n', bytes).count()) {
+                    Some(left) => *lines = left,
+                    None => self.settle(true)?,
                 }
                 Ok(bytes.len())
             }

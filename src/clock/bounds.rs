@@ -383,11 +383,14 @@ fn moment(fact: &Fact, groups: &Groups) -> Option<(Time, u32)> {
 
 /// Of lines by the clock of the beginnings, only the first after each.
 fn without_repeats(side: &mut Vec<(Time, u32)>, since: &[(Time, u32)]) {
+    let clock = side.first().map(|(_, clock)| *clock);
+    if since.iter().any(|(_, of)| Some(*of) != clock) {
+        return;
+    }
     let mut last = None;
-    side.retain(|(at, clock)| {
+    side.retain(|(at, _)| {
         let begun = since.partition_point(|(begin, _)| begin <= at);
-        let own = since.iter().all(|(_, of)| of == clock);
-        !own || last.replace(begun) != Some(begun)
+        last.replace(begun) != Some(begun)
     });
 }
 
@@ -403,20 +406,17 @@ fn pair(pairs: Pairs, sides: &mut Sides, constraints: &mut Vec<Constraint>) {
         without_repeats(&mut sides.first, &sides.since);
         without_repeats(&mut sides.then, &sides.since);
     }
-    let whole = match pairs {
-        Pairs::Each | Pairs::EachSince(_) => sides.first.len() == sides.then.len(),
-        Pairs::First => true,
-        Pairs::FirstSince(_) => sides
-            .since
-            .first()
-            .is_some_and(|(since, _)| sides.first.first().is_some_and(|(at, _)| since <= at)),
+    let earliest = |side: &[(Time, u32)]| side.first().map(|(at, _)| *at);
+    let count = match pairs {
+        Pairs::Each | Pairs::EachSince(_) if sides.first.len() == sides.then.len() => sides.first.len(),
+        Pairs::Each | Pairs::EachSince(_) => 0,
+        Pairs::First => 1,
+        Pairs::FirstSince(_) => {
+            let begun = earliest(&sides.since).zip(earliest(&sides.first));
+            usize::from(begun.is_some_and(|(since, first)| since <= first))
+        }
     };
-    let most = if matches!(pairs, Pairs::Each | Pairs::EachSince(_)) {
-        usize::MAX
-    } else {
-        1
-    };
-    let both = sides.first.iter().zip(&sides.then).filter(|_| whole).take(most);
+    let both = sides.first.iter().zip(&sides.then).take(count);
     constraints.extend(both.map(|((cause, causing), (effect, affected))| Constraint {
         causing: *causing,
         cause: *cause,

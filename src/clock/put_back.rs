@@ -17,91 +17,78 @@ const LEAST: Span = Span::secs(20 * 60);
 /// Steps back that are no longer are of no account.
 const SMALL: Span = Span::secs(5);
 
-/// Finds and mends it in every source.
+/// Finds and mends it in every source; facts stand source by source, line by line.
 pub fn mend(reading: &mut Reading) {
-    if mend_steps(reading) {
+    let mut any = false;
+    for facts in reading.facts.chunk_by_mut(|one, next| one.source == next.source) {
+        let Some(first) = facts.first().map(|fact| fact.source.0 as usize) else {
+            continue;
+        };
+        if let Some(source) = reading.sources.get_mut(first).filter(|source| is_local(source)) {
+            any |= mend_log(source, facts);
+        }
+    }
+    if any {
         join_others(reading);
     }
 }
 
-/// A log that tells nothing before the step shows none: what it tells lies an hour before all that others do.
-fn join_others(reading: &mut Reading) {
-    let known = |source: &&Source| !is_local(source) || source.notes.iter().any(|note| note == NOTE);
-    let spans = reading.sources.iter().filter(known);
-    let Some(begin) = spans
-        .flat_map(|source| source.alive.iter())
-        .map(|(from, _)| *from)
-        .min()
-    else {
-        return;
-    };
-    let late = |source: &Source| is_local(source) && !source.notes.iter().any(|note| note == NOTE);
-    let late: Vec<usize> = (0..)
-        .zip(&reading.sources)
-        .filter(|(_, source)| late(source))
-        .map(|(id, _)| id)
+/// One log with its facts; whether it shows the step.
+fn mend_log(source: &mut Source, facts: &mut [Fact]) -> bool {
+    let mut lines: Vec<&mut Fact> = facts
+        .iter_mut()
+        .filter(|fact| fact.call.is_none() && !fact.is_untimed())
         .collect();
-    let of_late = |fact: &&mut Fact| late.contains(&(fact.source.0 as usize)) && fact.call.is_none() && fact.at < begin;
-    for fact in reading.facts.iter_mut().filter(of_late) {
+    let Some(step) = step_back(&lines) else { return false };
+    let (earlier, later) = lines.split_at_mut(step);
+    let (Some(first), Some(before)) = (earlier.first().map(|fact| fact.at), earlier.last().map(|fact| fact.at)) else {
+        return false;
+    };
+    // In a named zone the hour that is shown twice ends with the full hour.
+    let named = !source.zone_assumed && !source.zone.starts_with(['+', '-']);
+    let full_hour = Time(before.0 - before.0.rem_euclid(HOUR.0) + HOUR.0);
+    for fact in later.iter_mut().filter(|fact| !named || fact.at < full_hour) {
         shift_fact(fact, Move::Zone(HOUR));
     }
-    let sources = (0..).zip(&mut reading.sources).filter(|(id, _)| late.contains(id));
-    for (from, to) in sources.flat_map(|(_, source)| source.spans_mut().flatten()) {
-        if *to < begin {
-            (*from, *to) = (*from + HOUR, *to + HOUR);
+    for fact in earlier {
+        // A run of lines that goes on beyond the step.
+        if let Some(run) = fact.repeat.as_mut().filter(|run| run.last_at < fact.at) {
+            run.last_at = run.last_at + HOUR;
         }
+    }
+    // What was heard before anything was told was heard after the step.
+    shift_spans(source, first);
+    source.alive.sort_unstable();
+    source.notes.push(NOTE.to_owned());
+    true
+}
+
+/// A log that tells nothing before the step shows none: what it tells lies an hour before all that others do.
+fn join_others(reading: &mut Reading) {
+    let known = reading.sources.iter().filter(|source| !is_late(source));
+    let begins = known.flat_map(|source| &source.alive).map(|(from, _)| *from);
+    let Some(begin) = begins.min() else { return };
+    for fact in &mut reading.facts {
+        let late = reading.sources.get(fact.source.0 as usize).is_some_and(is_late);
+        if late && fact.call.is_none() && fact.at < begin {
+            shift_fact(fact, Move::Zone(HOUR));
+        }
+    }
+    for source in reading.sources.iter_mut().filter(|source| is_late(source)) {
+        shift_spans(source, begin);
     }
 }
 
-/// Logs that show the step; whether there are any.
-fn mend_steps(reading: &mut Reading) -> bool {
-    let mut any = false;
-    for id in 0..reading.sources.len() {
-        let Some(source) = reading.sources.get(id).filter(|source| is_local(source)) else {
-            continue;
-        };
-        let named = !source.zone_assumed && !source.zone.starts_with(['+', '-']);
-        let mut lines: Vec<(u32, usize, Time)> = reading
-            .facts
-            .iter()
-            .enumerate()
-            .filter(|(_, fact)| fact.source.0 as usize == id && fact.call.is_none() && !fact.is_untimed())
-            .map(|(index, fact)| (fact.line, index, fact.at))
-            .collect();
-        lines.sort_unstable();
-        let Some(step) = step_back(&lines) else { continue };
-        let before = lines.get(step - 1).map_or(Time::MAX, |(.., at)| *at);
-        // In a named zone the hour that is shown twice ends with the full hour.
-        let until = if named {
-            Time(before.0 - before.0.rem_euclid(HOUR.0) + HOUR.0)
-        } else {
-            Time::MAX
-        };
-        for (_, index, at) in lines.iter().skip(step).filter(|(.., at)| *at < until) {
-            if let Some(fact) = reading.facts.get_mut(*index).filter(|fact| fact.at == *at) {
-                shift_fact(fact, Move::Zone(HOUR));
-            }
-        }
-        for (_, index, _) in lines.iter().take(step) {
-            let fact = reading.facts.get_mut(*index);
-            // A run of lines that goes on beyond the step.
-            if let Some((at, run)) = fact.and_then(|fact| Some((fact.at, fact.repeat.as_mut()?)))
-                && run.last_at < at
-            {
-                run.last_at = run.last_at + HOUR;
-            }
-        }
-        if let (Some(source), Some((.., first))) = (reading.sources.get_mut(id), lines.first()) {
-            // What was heard before anything was told was heard after the step.
-            for (from, to) in source.spans_mut().flatten().filter(|(_, to)| to < first) {
-                (*from, *to) = (*from + HOUR, *to + HOUR);
-            }
-            source.alive.sort_unstable();
-            source.notes.push(NOTE.to_owned());
-            any = true;
-        }
+/// Moves the spans of a source that lie before a moment.
+fn shift_spans(source: &mut Source, before: Time) {
+    for (from, to) in source.spans_mut().flatten().filter(|(_, to)| *to < before) {
+        (*from, *to) = (*from + HOUR, *to + HOUR);
     }
-    any
+}
+
+/// Whether a source may be put back and showed no step.
+fn is_late(source: &Source) -> bool {
+    is_local(source) && !source.notes.iter().any(|note| note == NOTE)
 }
 
 /// Whether the times of a source can be local times that jump.
@@ -110,8 +97,8 @@ fn is_local(source: &Source) -> bool {
 }
 
 /// The place of the only step back, if it can be the end of summer time.
-fn step_back(lines: &[(u32, usize, Time)]) -> Option<usize> {
-    let back = |index: usize| Some(lines.get(index - 1)?.2 - lines.get(index)?.2);
+fn step_back(lines: &[&mut Fact]) -> Option<usize> {
+    let back = |index: usize| Some(lines.get(index - 1)?.at - lines.get(index)?.at);
     let mut steps = (1..lines.len()).filter(|index| back(*index).is_some_and(|by| by > SMALL));
     let step = steps.next()?;
     let alone = steps.next().is_none();

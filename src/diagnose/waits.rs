@@ -27,6 +27,9 @@ const OVERDUE: Span = Span::secs(390);
 /// The once-a-minute check and the attach after it come within this time.
 const CHECKED: Span = Span::secs(75);
 
+/// What the controller says where no attacher answered it.
+const NO_ATTACHER: &str = "timed out waiting for external-attacher";
+
 /// One wait.
 #[derive(Clone, Debug)]
 pub struct Waiting {
@@ -194,7 +197,7 @@ fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
         WaitKind::DriverNotRegistered
     } else if says(&["ResourceExhausted", "AttachVolumeLimitExceeded", "maximum number of"]) {
         WaitKind::VolumeLimit
-    } else if says(&["timed out waiting for external-attacher", "timeout for volume"]) {
+    } else if says(&[NO_ATTACHER, "timeout for volume"]) {
         WaitKind::AttacherDown
     } else if held_elsewhere {
         WaitKind::DetachInProgress
@@ -206,7 +209,7 @@ fn of_error(error: &str, held_elsewhere: bool) -> WaitKind {
 /// Whether the controller gave up because no attacher answered.
 fn names_attacher(step: &Step) -> bool {
     let error = step.error.as_deref();
-    error.is_some_and(|error| error.contains("timed out waiting for external-attacher"))
+    error.is_some_and(|error| error.contains(NO_ATTACHER))
 }
 
 /// Whether a detach of the pair was started and has not ended.

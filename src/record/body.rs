@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::anchor::{self, Anchor, Evidence};
+use super::docs::{self, Counter};
 use super::element::Split;
 use super::join::{Glue, Whole};
 use super::klog;
@@ -98,15 +99,11 @@ impl Bodies<'_> {
             Payload::Split(message, split) => tell(Body::Klog(self.split(layers, message, split)), message),
             Payload::Many(text, _) if place.depth == BATCHES => tell(Body::Text(text), text),
             Payload::Many(text, items) => {
-                let mut seen = 0;
-                let mut line = place.line;
+                let mut lines = Counter::new(text, place.line);
                 for item in items {
-                    let at = offset(text, item).max(seen);
-                    line = line.saturating_add(newlines(text.get(seen..at).unwrap_or_default()));
-                    seen = at;
                     let place = Place {
-                        line,
-                        lines: newlines(item).saturating_add(1),
+                        line: lines.line_of(item),
+                        lines: docs::count(item).saturating_add(1),
                         depth: place.depth + 1,
                     };
                     peel::within(item, *layers, &mut |layers, payload| {
@@ -205,17 +202,6 @@ impl Bodies<'_> {
             text: message,
         }
     }
-}
-
-/// Where a part of a text begins in it; its end where the part is none of its own.
-fn offset(text: &str, part: &str) -> usize {
-    (part.as_ptr() as usize)
-        .wrapping_sub(text.as_ptr() as usize)
-        .min(text.len())
-}
-
-fn newlines(text: &str) -> u32 {
-    u32::try_from(memchr::memchr_iter(b'\n', text.as_bytes()).count()).unwrap_or(u32::MAX)
 }
 
 /// The text of a record of several lines.

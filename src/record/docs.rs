@@ -71,7 +71,9 @@ fn offset(text: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }
 
-fn count(text: &str) -> u32 {
+/// Line ends in a text.
+#[must_use]
+pub fn count(text: &str) -> u32 {
     u32::try_from(memchr::memchr_iter(b'\n', text.as_bytes()).count()).unwrap_or(u32::MAX)
 }
 
@@ -193,7 +195,8 @@ impl<'t> Counter<'t> {
     /// The line of a part that stands behind those asked for before.
     pub fn line_of(&mut self, part: &str) -> u32 {
         let at = offset(self.text, part).max(self.at);
-        self.line += count(self.text.get(self.at..at).unwrap_or_default());
+        let passed = count(self.text.get(self.at..at).unwrap_or_default());
+        self.line = self.line.saturating_add(passed);
         self.at = at;
         self.line
     }

@@ -118,28 +118,22 @@ impl<'r> Recast<'r> {
     fn make(&mut self) -> io::Result<bool> {
         self.made.clear();
         self.at = 0;
-        let first = self.read_lines;
         let record = match &self.form {
             Form::Plain => return Ok(false),
             Form::Table(_) => self.row()?,
             Form::Journal => self.entry()?,
         };
-        let Some((line, record)) = record else {
-            self.pad(self.read_lines);
-            return Ok(!self.made.is_empty());
-        };
-        // The table's heading, and empty entries.
-        if record.is_empty() {
-            self.pad(self.read_lines.max(first));
-            return Ok(true);
+        let more = record.is_some();
+        // The table's heading and empty entries leave nothing but their lines.
+        if let Some((line, record)) = record.filter(|(_, record)| !record.is_empty()) {
+            self.pad(line);
+            self.made
+                .extend_from_slice(Value::Object(record).to_string().as_bytes());
+            self.made.push(b'\n');
+            self.made_lines += 1;
         }
-        self.pad(line);
-        let text = Value::Object(record).to_string();
-        self.made.extend_from_slice(text.as_bytes());
-        self.made.push(b'\n');
-        self.made_lines += 1;
         self.pad(self.read_lines);
-        Ok(true)
+        Ok(more || !self.made.is_empty())
     }
 
     /// Empty lines up to a line of the source.
@@ -201,17 +195,15 @@ impl<'r> Recast<'r> {
     /// A field's value behind its length. Bytes of the length that read as line ends count as such: editors and `grep`
     /// do the same.
     fn binary(&mut self) -> io::Result<String> {
-        let mut length = [0; 8];
-        let got = read_up_to(&mut self.bytes, &mut length)?;
-        let length_bytes = length.get(..got).unwrap_or_default();
-        self.read += got as u64;
-        self.read_lines += line_ends(length_bytes);
-        let mut last = length_bytes.last().copied();
-        if got < length.len() {
+        let mut length = Vec::new();
+        self.read += (&mut self.bytes).take(8).read_to_end(&mut length)? as u64;
+        self.read_lines += line_ends(&length);
+        let mut last = length.last().copied();
+        let Ok(whole) = <[u8; 8]>::try_from(length) else {
             self.read_lines += u64::from(is_open(last));
             return Ok(String::new());
-        }
-        let mut left = u64::from_le_bytes(length).saturating_add(1);
+        };
+        let mut left = u64::from_le_bytes(whole).saturating_add(1);
         let mut value = Vec::new();
         while left > 0 {
             let part = self.bytes.fill_buf()?;
@@ -264,17 +256,6 @@ impl Read for Recast<'_> {
         self.at += length;
         Ok(length)
     }
-}
-
-fn read_up_to(bytes: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
-    let mut at = 0;
-    while let Some(rest) = into.get_mut(at..).filter(|rest| !rest.is_empty()) {
-        match bytes.read(rest)? {
-            0 => break,
-            got => at += got,
-        }
-    }
-    Ok(at)
 }
 
 fn form_of(head: &[u8]) -> Form {

@@ -116,8 +116,10 @@ impl Replay<'_> {
 
     /// Which operation a back-off line speaks of: told by the error, else the one that is pending.
     fn failed_operation(&self, fact: &Fact, volume: Volume, cell: Option<Cell>) -> Option<(bool, Cell)> {
-        let own = cell.and_then(|cell| Some((self.world.operation_on(cell)?, cell.1)));
-        let running = own.or_else(|| self.world.operation(volume));
+        let running = match cell {
+            Some(cell) => self.world.operation_near(cell),
+            None => self.world.operation(volume),
+        };
         let inner = if let Detail::Backoff { inner, .. } = &fact.detail {
             *inner
         } else {

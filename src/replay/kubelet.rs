@@ -242,13 +242,7 @@ impl Replay<'_> {
                 if !self.confirm(Deed::VaAttachError, on, id) && !self.confirm(Deed::VaDetachError, on, id) =>
             {
                 self.world.attacher.failed(cell, fact.at);
-                if self
-                    .world
-                    .board
-                    .attachments
-                    .get(&cell)
-                    .is_some_and(|object| object.deleting)
-                {
+                if going {
                     self.unpublish_failed(cell, fact.error.as_deref());
                 }
                 self.step(Deed::AttacherFails, Party::Attacher, on, &[id])

@@ -137,15 +137,15 @@ pub fn window(reading: &Reading) -> (Time, Time) {
 }
 
 /// The spans of which a log tells. It may fall silent since nothing happens; where others tell of what it would have
-/// told at some moment between two, a part of it is lost. Without such a witness a silence is closed, the first span reaches back to the beginning,
-/// and the last one to the end.
+/// told at some moment between two, a part of it is lost. Without such a witness a silence is closed, the first span
+/// reaches back to the beginning, and the last one to the end.
 fn told(spans: Spans, witnesses: impl Iterator<Item = (Time, Time)>) -> Spans {
     let mut witnesses: Vec<(Time, Time)> = witnesses.collect();
     witnesses.sort_unstable();
     let lost_between = |from: Time, to: Time| {
         let next = witnesses.partition_point(|(since, _)| *since <= from + TOLD_WITHIN);
-        let inside = witnesses.iter().skip(next).take_while(|(since, _)| *since < to);
-        inside.into_iter().any(|(_, at)| *at < to - TOLD_WITHIN)
+        let mut inside = witnesses.iter().skip(next).take_while(|(since, _)| *since < to);
+        inside.any(|(_, at)| *at < to - TOLD_WITHIN)
     };
     let mut told = joined(spans, |end, from| from <= end || !lost_between(end, from));
     if let Some((from, _)) = told.first_mut().filter(|(from, _)| !lost_between(Time::MIN, *from)) {
@@ -231,7 +231,13 @@ fn controllers(reading: &Reading) -> Vec<Life> {
 /// The last line of a process before the next one: of all pieces that rotation made of its log.
 fn last_line(reading: &Reading, (from, source): (Time, SourceId), (next, other): (Time, SourceId)) -> Time {
     let stem_of = |id: SourceId| reading.sources.get(id.0 as usize).map(|source| stem(&source.path));
-    let own = |id: SourceId| stem_of(id) == stem_of(source);
+    let log = stem_of(source);
+    let pieces: Vec<bool> = reading
+        .sources
+        .iter()
+        .map(|source| Some(stem(&source.path)) == log)
+        .collect();
+    let own = |id: SourceId| pieces.get(id.0 as usize) == Some(&true);
     let facts = || {
         let facts = reading
             .facts
@@ -243,8 +249,8 @@ fn last_line(reading: &Reading, (from, source): (Time, SourceId), (next, other):
     let began = facts().filter(|fact| fact.kind == Kind::ProcessVersion && own(other));
     let began = began.map(|fact| fact.at).max().unwrap_or(next);
     let told = facts().map(|fact| fact.at).filter(|at| *at < began);
-    let pieces = (0_u32..).zip(&reading.sources).filter(|(id, _)| own(SourceId(*id)));
-    let heard = pieces.flat_map(|(_, source)| &source.alive).map(|(_, to)| *to);
+    let sources = reading.sources.iter().zip(&pieces).filter(|(_, own)| **own);
+    let heard = sources.flat_map(|(source, _)| &source.alive).map(|(_, to)| *to);
     told.chain(heard.filter(|to| (from..began).contains(to)))
         .max()
         .unwrap_or(from)

@@ -79,12 +79,6 @@ pub struct Hole {
 }
 
 impl Run {
-    /// Whether a part of the volume's history is missing.
-    #[must_use]
-    pub fn is_torn(&self, volume: Volume) -> bool {
-        self.holes.iter().any(|hole| hole.volume == volume)
-    }
-
     /// When a step was taken.
     #[must_use]
     pub fn at(&self, step: StepId) -> Time {

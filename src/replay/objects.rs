@@ -392,24 +392,22 @@ impl Replay<'_> {
     }
 
     pub(super) fn pod_bound(&mut self, id: FactId, fact: &Fact, pod: Pod, node: Node) {
-        let info = self.script.cast.pod_info(pod);
-        let volumes = info.volumes.clone();
-        let cells = info.volumes.clone();
+        let volumes = &self.script.cast.pod_info(pod).volumes;
         let object = PodObject {
             node,
-            volumes,
+            volumes: volumes.clone(),
             deleting: None,
             running: false,
             terminated: false,
         };
         self.world.board.pods.insert(pod, object);
-        for volume in cells {
-            self.step(Deed::PodBound, fact.party.clone(), (Some(volume), Some(node)), &[id])
+        for volume in volumes {
+            self.step(Deed::PodBound, fact.party.clone(), (Some(*volume), Some(node)), &[id])
                 .pod = Some(pod);
         }
         self.world.deliver_pod(pod);
-        for volume in self.script.cast.pod_info(pod).volumes.clone() {
-            self.world.wisher_found((volume, node));
+        for volume in volumes {
+            self.world.wisher_found((*volume, node));
         }
     }
 

@@ -5,14 +5,13 @@
 //! back-off too late (`backoff_checked_before_unreport`, kubernetes#104526).
 
 use super::{Cell, Deed, Replay, StepId};
+use crate::model::world::process::PATIENCE;
 use crate::time::{Span, Time};
 
 /// A pass and the patch it sends take that long at most where nothing holds them up.
 const TWO_PASSES: Span = Span::millis(300);
 /// An operation whose answer stands in its `VolumeAttachment` is told to have ended within this time.
 const ANSWERED: Span = Span::secs(15);
-/// An operation gives up after two minutes.
-const GIVEN_UP: Span = Span::secs(120 + 15);
 /// The reconciler's period.
 const PASS: Span = Span::millis(100);
 
@@ -62,7 +61,7 @@ impl Replay<'_> {
                 step.deed,
                 Deed::AttachStarted | Deed::DetachStarted | Deed::DetachForced
             ) {
-                return is_late(step.at + GIVEN_UP).then_some(id);
+                return is_late(step.at + PATIENCE + ANSWERED).then_some(id);
             }
         }
         None

@@ -32,12 +32,31 @@ fn busiest(files: &[File]) -> String {
 }
 
 fn node_off(files: &[File], by: Span) -> Vec<File> {
-    let (node, year) = (busiest(files), year(files));
-    changed(
-        files,
-        |program, host| program == "kubelet" && host == node,
-        |line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC"),
-    )
+    let node = busiest(files);
+    off(files, |program, host| {
+        if program == "kubelet" && host == node {
+            by
+        } else {
+            Span::ZERO
+        }
+    })
+}
+
+/// Logs whose clocks are off, each by its own share.
+fn off(files: &[File], by: impl Fn(&str, &str) -> Span) -> Vec<File> {
+    let year = year(files);
+    each(files, |file, role| match role {
+        Role::Log(program, host, _) if by(program, host) != Span::ZERO => {
+            let by = by(program, host);
+            let text = file.text();
+            let new: String = text
+                .lines()
+                .map(|line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC") + "\n")
+                .collect();
+            vec![File::new(&file.path, new)]
+        }
+        _ => vec![file.clone()],
+    })
 }
 
 pub fn node_ahead(files: &[File]) -> Vec<File> {
@@ -70,27 +89,14 @@ pub fn controller_headers_in_utc_8(files: &[File]) -> Vec<File> {
 
 /// All logs against the audit log.
 pub fn logs_an_hour_behind(files: &[File]) -> Vec<File> {
-    let (year, by) = (year(files), Span::secs(-3600));
-    changed(
-        files,
-        |_, _| true,
-        |line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC"),
-    )
+    off(files, |_, _| Span::secs(-3600))
 }
 
 /// Everything as if it had happened so much later.
 pub fn moved(files: &[File], by: Span) -> Vec<File> {
-    let year = year(files);
-    each(files, |file, role| {
-        let text = file.text();
-        let new: String = match role {
-            Role::Log(..) => text
-                .lines()
-                .map(|line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC") + "\n")
-                .collect(),
-            Role::Audit | Role::Other => stamps_moved(&text, by),
-        };
-        vec![File::new(&file.path, new)]
+    each(&off(files, |_, _| by), |file, role| match role {
+        Role::Log(..) => vec![file.clone()],
+        Role::Audit | Role::Other => vec![File::new(&file.path, stamps_moved(&file.text(), by))],
     })
 }
 
@@ -141,21 +147,8 @@ pub fn in_local_time(files: &[File], offset: impl Fn(Time) -> (Span, &'static st
 /// Each host's clock off by its own share, up to some seconds.
 #[allow(dead_code, reason = "the damages alone use it")]
 pub fn all_off(files: &[File]) -> Vec<File> {
-    let year = year(files);
-    let by = |host: &str| {
+    off(files, |_, host| {
         let sum: i64 = host.bytes().map(i64::from).sum();
         Span::millis((sum * 977) % 14_600 - WRONG.as_millis())
-    };
-    each(files, |file, role| match role {
-        Role::Log(_, host, _) => {
-            let by = by(host);
-            let text = file.text();
-            let new: String = text
-                .lines()
-                .map(|line| with_retry_moved(&with_header_moved(line, year, by), by, "+0000 UTC") + "\n")
-                .collect();
-            vec![File::new(&file.path, new)]
-        }
-        _ => vec![file.clone()],
     })
 }

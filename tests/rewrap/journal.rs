@@ -92,10 +92,6 @@ pub fn export(files: &[File]) -> Vec<File> {
 /// `journalctl -o json` where the message is an array of bytes.
 pub fn json_bytes(files: &[File]) -> Vec<File> {
     wrapped(files, false, |line, program, host| {
-        let entry = serde_json::json!({
-            "__REALTIME_TIMESTAMP": line.at.0.to_string(), "_HOSTNAME": host, "_PID": "92",
-            "SYSLOG_IDENTIFIER": program, "PRIORITY": "6", "MESSAGE": line.text.as_bytes(),
-        });
-        format!("{entry}\n")
+        super::journal_entry(line, program, host, line.text.as_bytes())
     })
 }

@@ -11,9 +11,13 @@ use std::path::Path;
 pub mod clocks;
 pub mod journal;
 pub mod lines;
+#[path = "../../src/bundle/packed.rs"]
+#[allow(dead_code, reason = "each test packs what it needs")]
+mod packed;
 pub mod shippers;
 
 use lines::{Stamped, stamped};
+use packed::{gzip, tar_at};
 
 /// A file: path within the recording, and content.
 #[derive(Clone, Debug)]
@@ -227,12 +231,17 @@ fn docker(files: &[File]) -> Vec<File> {
 
 fn journald_json(files: &[File]) -> Vec<File> {
     wrapped(files, false, |line, program, host| {
-        let entry = serde_json::json!({
-            "__REALTIME_TIMESTAMP": line.at.0.to_string(), "_HOSTNAME": host, "_PID": "92",
-            "SYSLOG_IDENTIFIER": program, "PRIORITY": "6", "MESSAGE": line.text,
-        });
-        format!("{entry}\n")
+        journal_entry(line, program, host, line.text)
     })
+}
+
+/// An entry as `journalctl -o json` prints it.
+fn journal_entry(line: &Stamped<'_>, program: &str, host: &str, message: impl serde::Serialize) -> String {
+    let entry = serde_json::json!({
+        "__REALTIME_TIMESTAMP": line.at.0.to_string(), "_HOSTNAME": host, "_PID": "92",
+        "SYSLOG_IDENTIFIER": program, "PRIORITY": "6", "MESSAGE": message,
+    });
+    format!("{entry}\n")
 }
 
 fn newest_first(files: &[File]) -> Vec<File> {
@@ -422,12 +431,6 @@ fn sosreport(files: &[File]) -> Vec<File> {
     hosts.iter().map(report).collect()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    writer.write_all(bytes).expect("memory takes all");
-    writer.finish().expect("memory takes all")
-}
-
 fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut writer = liblzma::write::XzEncoder::new(Vec::new(), 1);
     writer.write_all(bytes).expect("memory takes all");
@@ -435,16 +438,7 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn tar(files: &[File]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for file in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(file.bytes.len() as u64);
-        header.set_mode(0o644);
-        // After the recordings, so that the year comes out right where nothing but this tells it.
-        header.set_mtime(1_795_600_000);
-        archive
-            .append_data(&mut header, &file.path, file.bytes.as_slice())
-            .expect("memory takes all");
-    }
-    archive.into_inner().expect("memory takes all")
+    let members: Vec<(&str, &[u8])> = files.iter().map(|file| (file.path.as_str(), &*file.bytes)).collect();
+    // After the recordings, so that the year comes out right where nothing but this tells it.
+    tar_at(1_795_600_000, &members)
 }

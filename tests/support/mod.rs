@@ -6,6 +6,7 @@
 //! here, and the recordings and vectors remain the proof of the model.
 
 pub mod acts;
+pub mod dice;
 pub mod names;
 pub mod objects;
 pub mod paper;

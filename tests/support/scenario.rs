@@ -288,7 +288,8 @@ impl Scenario {
         Some((self.volume(volume)?, self.node(node)?))
     }
 
-    fn node(&self, name: &str) -> Option<NodeId> {
+    /// A node by its name.
+    pub fn node(&self, name: &str) -> Option<NodeId> {
         let at = self.nodes.iter().position(|node| node == name)?;
         Some(NodeId(u32::try_from(at).ok()?))
     }

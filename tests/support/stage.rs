@@ -76,7 +76,7 @@ impl Stage {
             self.kubelet_says_its_version(*node);
             watch::node_created(&mut self.scribe(), *node);
         }
-        for volume in (0_u32..).take(self.names.volumes.len()).map(VolumeId) {
+        for volume in self.volumes() {
             let object = objects::volume(&self.names, volume);
             self.create("persistentvolumes", "", &self.names.volume(volume), object);
             let claim = objects::claim(&self.names, volume);
@@ -85,6 +85,11 @@ impl Stage {
         self.world.stage_machines(&ids);
         self.controller_starts();
         self.run(Span::secs(1));
+    }
+
+    /// All volumes.
+    pub fn volumes(&self) -> impl Iterator<Item = VolumeId> + use<> {
+        (0_u32..).take(self.names.volumes.len()).map(VolumeId)
     }
 
     /// Who writes now.
@@ -214,8 +219,7 @@ impl Stage {
     /// The bundle as it stands now, with the objects dumped.
     pub fn bundle(&mut self) -> &Paper {
         self.paper.reach(self.world.now);
-        let all = (0_u32..).take(self.names.volumes.len()).map(VolumeId);
-        let volumes = || all.clone().filter(|volume| !self.deleted.contains(volume));
+        let volumes = || self.volumes().filter(|volume| !self.deleted.contains(volume));
         let pvs: Vec<Value> = volumes().map(|id| objects::volume(&self.names, id)).collect();
         let claims: Vec<Value> = volumes().map(|id| objects::claim(&self.names, id)).collect();
         self.paper.dump("persistentvolumes", &pvs);

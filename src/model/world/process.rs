@@ -21,7 +21,7 @@ use crate::time::{Span, Time};
 /// The reconciler's period, after the end of the pass before.
 pub(super) const PASS: Span = Span::millis(100);
 /// How long attach and detach wait for the attacher.
-const PATIENCE: Span = Span::secs(120);
+pub(crate) const PATIENCE: Span = Span::secs(120);
 /// First look of a wait that polls.
 const FIRST_LOOK: Span = Span::millis(500);
 /// Longest pause between two looks.
@@ -278,6 +278,13 @@ impl Process {
         let mut running = self.controller.running().iter();
         let run = running.find(|run| run.volume() == Some(pair.0) && run.node() == pair.1)?;
         Some(run.op() == OpName::Detach)
+    }
+
+    /// The operation that is in the way of one on this pair: its own, else one of the volume on another node.
+    #[must_use]
+    pub fn operation_near(&self, pair: Pair) -> Option<(bool, NodeId)> {
+        let own = self.operation_on(pair).map(|detach| (detach, pair.1));
+        own.or_else(|| self.operation(pair.0))
     }
 
     /// Whether a detach of this pair would be refused by back-off.

@@ -142,8 +142,7 @@ impl World {
         for note in notes {
             match note {
                 Note::SkippedPending(..) => {
-                    let own = process.operation_on(pair).map(|detach| (detach, pair.1));
-                    if let Some((detach, node)) = own.or_else(|| process.operation(pair.0)) {
+                    if let Some((detach, node)) = process.operation_near(pair) {
                         let other = (pair.0, node);
                         if detach {
                             process.detach_ended(other, false, now, &self.board);
@@ -235,6 +234,12 @@ impl World {
     #[must_use]
     pub fn operation_on(&self, pair: Pair) -> Option<bool> {
         self.process.as_ref()?.operation_on(pair)
+    }
+
+    /// The operation on a pair, else one of its volume on another node: whether it is a detach, and the node.
+    #[must_use]
+    pub fn operation_near(&self, pair: Pair) -> Option<(bool, NodeId)> {
+        self.process.as_ref()?.operation_near(pair)
     }
 
     /// Whether the pair stands in the controller's list to report.
