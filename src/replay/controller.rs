@@ -540,6 +540,9 @@ impl Replay<'_> {
             .map_or(self.world.now, |call| call.received);
         self.step(Deed::ReportPatchFailed, Party::Controller, (None, Some(node)), &[id]);
         self.world.set_due(node, true);
+        if self.script.profile.has(Behaviour::ReaddToReportOnStatusUpdateFailure) {
+            self.put_back(id, node);
+        }
         if self.script.profile.has(Behaviour::NodeStatusContinueAfterError) {
             return;
         }
@@ -559,6 +562,20 @@ impl Replay<'_> {
             for volume in self.hidden(other) {
                 let cell = (Some(volume), Some(other));
                 self.step(Deed::ReportForgotten, Party::Controller, cell, &[id])
+                    .observed = false;
+            }
+        }
+    }
+
+    /// The detach that wanted the failed patch doesn't take place: what it took off the list is put back
+    /// (kubernetes#111000). The controller's line that tells of it may be lost.
+    fn put_back(&mut self, id: FactId, node: Node) {
+        for volume in self.hidden(node) {
+            let cell = (volume, node);
+            let stays = self.world.held(cell) == Some(true) && self.world.operation_on(cell).is_none();
+            if stays && !self.world.on_report(cell) {
+                self.world.put_on_report(cell);
+                self.step(Deed::ReportAdded, Party::Controller, on(cell), &[id])
                     .observed = false;
             }
         }

@@ -73,6 +73,26 @@ impl Replay<'_> {
         if lost {
             self.hole(id, cell.0);
         }
+        if fact.kind == Kind::KubeletVerifyOk && !self.world.board.in_use(cell) {
+            self.listed_unseen(id, fact, cell);
+        }
+    }
+
+    /// A kubelet finds a volume attached only after it wrote it into `volumesInUse`: that write was lost.
+    fn listed_unseen(&mut self, id: FactId, fact: &Fact, (volume, node): Cell) {
+        let Some(object) = self.world.board.nodes.get_mut(&node) else {
+            return;
+        };
+        object.in_use.insert(volume);
+        self.hole(id, volume);
+        self.step(
+            Deed::InUse,
+            Party::Kubelet(fact_node(fact)),
+            (Some(volume), Some(node)),
+            &[id],
+        )
+        .observed = false;
+        self.world.deliver_node(node, false);
     }
 
     /// Containers run once the volumes are mounted, and have ended when an unmount begins: told by no object where pod
