@@ -24,13 +24,18 @@ pub struct Damage {
 
 /// All damages.
 pub const DAMAGES: &[Damage] = &[
-    damage("a tenth of the lines lost", |files| lines_lost(files, 1)),
-    damage("another tenth of the lines lost", |files| lines_lost(files, 2)),
-    damage("a third tenth of the lines lost", |files| lines_lost(files, 3)),
-    damage("a fourth tenth of the lines lost", |files| lines_lost(files, 4)),
+    damage("a tenth of the lines lost", |files| lines_lost(files, 10, 1)),
+    damage("another tenth of the lines lost", |files| lines_lost(files, 10, 2)),
+    damage("a third tenth of the lines lost", |files| lines_lost(files, 10, 3)),
+    damage("a fourth tenth of the lines lost", |files| lines_lost(files, 10, 4)),
     damage("clocks off", clocks::all_off),
     damage("clocks off, a tenth of the lines lost", |files| {
-        lines_lost(&clocks::all_off(files), 5)
+        lines_lost(&clocks::all_off(files), 10, 5)
+    }),
+    damage("a third of the lines lost", |files| lines_lost(files, 3, 6)),
+    damage("the middle cut out", |files| {
+        let (before, after) = (cut(files, 0.0, 0.45, |_| true), cut(files, 0.6, 1.0, |_| true));
+        joined(&before, &after)
     }),
     damage("clocks off, logs at -v=2", |files| quiet(&clocks::all_off(files), 2)),
     damage("clocks off, no audit log", |files| {
@@ -138,14 +143,16 @@ fn kept(files: &[File], mut keep: impl FnMut(&str, &Role) -> bool) -> Vec<File> 
     files.iter().map(one).collect()
 }
 
-fn lines_lost(files: &[File], seed: u64) -> Vec<File> {
+/// One line of so many is lost. `ADTRACE_SEED=N` loses others.
+fn lines_lost(files: &[File], of: u64, seed: u64) -> Vec<File> {
+    let more = std::env::var("ADTRACE_SEED").map_or(0, |seed| seed.parse().expect("ADTRACE_SEED is a number"));
     // Numbers that only need to look random, and to be the same each time.
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut state = (more + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     kept(files, |_, _| {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        !(state >> 33).is_multiple_of(10)
+        !(state >> 33).is_multiple_of(of)
     })
 }
 
@@ -178,6 +185,15 @@ fn cut(files: &[File], from: f64, to: f64, counts: impl Fn(&Role) -> bool) -> Ve
         File::new(file.path.clone(), text)
     };
     files.iter().map(one).collect()
+}
+
+/// Each file's first part and its second.
+fn joined(before: &[File], after: &[File]) -> Vec<File> {
+    let one = |(before, after): (&File, &File)| match role(&before.path) {
+        Role::Other => before.clone(),
+        _ => File::new(before.path.clone(), format!("{}{}", before.text(), after.text())),
+    };
+    before.iter().zip(after).map(one).collect()
 }
 
 /// Logs as processes with that verbosity would have written them.
