@@ -12,8 +12,8 @@ use super::ahead::{self, Ahead};
 use super::rules::{Breach, Rule};
 use super::setup::{Faults, Setup};
 use super::step::{self, Step};
-use super::world::{Move, World};
-use crate::model::{NodeId, PodId};
+use super::world::{Move, NOW, World};
+use crate::model::{Names, NodeId, PodId};
 
 /// A course that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub fn start(setup: &Setup) -> World {
     let mut world = World::new(setup);
     world.move_pod(Move::Create(PodId(0), NodeId(0)), setup);
     ahead::settle(&mut world, setup);
+    world.controller.coarsen(NOW);
     world
 }
 
@@ -56,6 +57,7 @@ struct Reached {
 
 struct Search<'a> {
     setup: &'a Setup,
+    renamings: Vec<Names>,
     ahead: Ahead,
     reached: Vec<Reached>,
     known: FxHashSet<u64>,
@@ -66,14 +68,17 @@ struct Search<'a> {
 #[must_use]
 pub fn explore(setup: &Setup) -> Explored {
     let first = start(setup);
+    let renamings = setup.renamings();
+    let key = first.key_by_any_name(&renamings, setup);
     let mut search = Search {
         setup,
+        renamings,
         ahead: Ahead::default(),
         reached: vec![Reached {
             from: 0,
             by: Step::Retry,
         }],
-        known: FxHashSet::from_iter([first.key()]),
+        known: FxHashSet::from_iter([key]),
         found: FxHashMap::default(),
     };
     let mut queue = VecDeque::from([(first, 0_u32, 0_u32)]);
@@ -102,10 +107,11 @@ impl Search<'_> {
     /// Takes note of a step and where it leads; the world, if it is new and worth going on from.
     fn visit(&mut self, taken: step::Taken, from: u32) -> Option<(World, u32)> {
         let world = taken.after.world;
-        if taken.after.breaches.is_empty() && self.known.contains(&world.key()) {
+        let key = world.key_by_any_name(&self.renamings, self.setup);
+        if taken.after.breaches.is_empty() && self.known.contains(&key) {
             return None;
         }
-        let is_new = self.known.insert(world.key());
+        let is_new = self.known.insert(key);
         let at = u32::try_from(self.reached.len()).unwrap_or(u32::MAX);
         self.reached.push(Reached { from, by: taken.step });
         for breach in taken.after.breaches {
