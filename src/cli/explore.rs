@@ -117,6 +117,18 @@ impl Explore {
         Ok(status)
     }
 
+    /// How far the search went. Only an exhausted one has the last word.
+    fn extent(&self, explored: &Explored) -> String {
+        let Explored { states, depth, .. } = explored;
+        if explored.complete {
+            format!("exhausted: {states} states, the farthest {depth} steps away")
+        } else if *states >= self.states {
+            format!("stopped at the limit of {} states, depth {depth}", self.states)
+        } else {
+            format!("stopped at the limit of depth {}, {states} states", self.depth)
+        }
+    }
+
     fn print(&self, explored: &Explored, stories: &[Story], output: &mut Output) -> Result<(), CliError> {
         let out = output.writer();
         let Explore {
@@ -131,13 +143,7 @@ impl Explore {
             out,
             "Kubernetes {version}; nodes {nodes}, volumes {volumes}, pods {pods}, faults {faults}"
         )?;
-        let extent = if explored.complete {
-            "all there are"
-        } else {
-            "there are more"
-        };
-        let Explored { states, depth, .. } = explored;
-        writeln!(out, "{states} worlds by courses of up to {depth} steps; {extent}")?;
+        writeln!(out, "{}", self.extent(explored))?;
         if stories.is_empty() {
             writeln!(out, "\nNo rule breaks.")?;
         }

@@ -37,6 +37,9 @@ pub struct Explored {
     pub complete: bool,
     /// The counterexamples, by rule, then length.
     pub findings: Vec<Finding>,
+    /// Courses that need faults of more kinds than another that breaks the same rule, in the same order. They may break
+    /// it for another reason.
+    pub others: Vec<Finding>,
 }
 
 /// Where courses begin: the first pod runs on the first node, and everybody agrees.
@@ -95,11 +98,14 @@ pub fn explore(setup: &Setup) -> Explored {
             }
         }
     }
+    let states = search.known.len();
+    let (findings, others) = search.findings();
     Explored {
-        states: search.known.len(),
+        states,
         depth,
         complete,
-        findings: search.findings(),
+        findings,
+        others,
     }
 }
 
@@ -154,15 +160,15 @@ impl Search<'_> {
         steps
     }
 
-    /// The counterexamples, but those that need faults of more kinds than another of the same rule.
-    fn findings(self) -> Vec<Finding> {
-        let needless = |key: &(Rule, Faults)| {
-            let other = |other: &(Rule, Faults)| other.0 == key.0 && other.1 != key.1 && other.1.is_within(key.1);
+    /// The counterexamples, and those that need faults of more kinds than another of the same rule.
+    fn findings(self) -> (Vec<Finding>, Vec<Finding>) {
+        let needless = |finding: &Finding| {
+            let (rule, faults) = (finding.breach.rule, finding.faults);
+            let other = |other: &(Rule, Faults)| other.0 == rule && other.1 != faults && other.1.is_within(faults);
             self.found.keys().any(other)
         };
-        let kept = self.found.iter().filter(|(key, _)| !needless(key));
-        let mut kept: Vec<Finding> = kept.map(|(_, finding)| finding.clone()).collect();
-        kept.sort_by_key(|finding| (finding.breach.rule, finding.steps.len(), finding.faults));
-        kept
+        let mut all: Vec<Finding> = self.found.values().cloned().collect();
+        all.sort_by_key(|finding| (finding.breach.rule, finding.steps.len(), finding.faults));
+        all.into_iter().partition(|finding| !needless(finding))
     }
 }

@@ -127,13 +127,16 @@ pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
             });
         }
     };
-    let soon = world.controller.until_retry(NOW).is_some_and(|span| span <= SHORT);
+    let retry = world.controller.until_retry(NOW);
+    let soon = retry.is_some_and(|span| span <= SHORT);
     if at_rest || soon {
         wait(Step::Retry);
     }
+    if at_rest && retry.is_none() {
+        wait(Step::Timer);
+    }
     if at_rest && !soon {
         wait(Step::Check);
-        wait(Step::Timer);
         setup.all_cells().map(Step::GiveUp).for_each(wait);
     }
     taken
@@ -170,6 +173,7 @@ fn passes(world: &World, setup: &Setup, taken: &mut Vec<Taken>) {
         let mut chooser = Chooser::new(&tried);
         let mut after = pass(world, &mut chooser, setup);
         after.world.controller.coarsen(NOW);
+        two_operations(&mut after, setup);
         let step = Step::Pass(chooser.answers().to_vec());
         answers = chooser.next();
         let prompt = after.world.cluster.happened == world.cluster.happened;
@@ -182,7 +186,23 @@ fn passes(world: &World, setup: &Setup, taken: &mut Vec<Taken>) {
 pub fn take(world: &World, step: &Step, setup: &Setup) -> Option<After> {
     let mut after = apply(world, step, setup)?;
     after.world.controller.coarsen(NOW);
+    two_operations(&mut after, setup);
     Some(after)
+}
+
+/// Two operations of the controller work on one exclusive volume at the same time.
+fn two_operations(after: &mut After, setup: &Setup) {
+    let running = after.world.controller.running();
+    let others = |at: usize, volume| running.iter().take(at).any(|other| other.volume() == Some(volume));
+    let mut second = running.iter().enumerate().filter_map(|(at, run)| {
+        let volume = run.volume().filter(|&volume| setup.exclusive && others(at, volume))?;
+        Some(Cell::new(volume, run.node()))
+    });
+    let second = second.next();
+    after.breaches.extend(second.map(|cell| Breach {
+        rule: Rule::TwoOperations,
+        cell,
+    }));
 }
 
 /// The world after a step; `None` where it cannot be taken.
@@ -296,7 +316,7 @@ fn check(after: &mut After) -> bool {
     span.is_some()
 }
 
-/// Time passes until the 6 min timers are over, whatever the check and back-offs did meanwhile.
+/// Time passes until the 6 min timers are over; checks on the way found nothing.
 fn timer(after: &mut After) -> bool {
     let controller = &mut after.world.controller;
     let runs = controller.until_unmount_timeout(NOW).is_some();

@@ -39,15 +39,15 @@ impl Controller {
         });
     }
 
-    /// Lets time pass until every 6 min timer that runs is over. Back-offs shorter than that ended meanwhile and began
-    /// anew, or not: they stay as they are.
+    /// Lets time pass until every 6 min timer that runs is over.
     pub fn elapse_requests(&mut self, now: Time) {
         self.actual
             .each_detach_request(|at| *at = now - UNMOUNT_TIMEOUT - MORE);
     }
 
-    /// Makes memories coarse: what runs has all its time still before it, what is over is just over, and a back-off
-    /// lasts 0.5, 8 or 122 s. Lists whose order says nothing are put in order.
+    /// Makes memories coarse: a back-off lasts 0.5, 8 or 122 s, and one that runs has all of it still before it; a 6 min
+    /// timer has run for 0, 1, 2 or 3 of the longest back-offs; what is over is just over. Lists whose order says
+    /// nothing are put in order.
     pub fn coarsen(&mut self, now: Time) {
         self.pending.each_backoff(|backoff| {
             let over = !backoff.refuses(now);
@@ -58,7 +58,7 @@ impl Controller {
             }
         });
         self.actual
-            .each_detach_request(|at| *at = coarse(*at, UNMOUNT_TIMEOUT, now));
+            .each_detach_request(|at| *at = now - coarse_age(now - *at));
         if let Some(at) = &mut self.pods_listed {
             *at = coarse(*at, LIST_PERIOD, now);
         }
@@ -97,6 +97,13 @@ impl Controller {
         let limits = requests.map(|at| at + UNMOUNT_TIMEOUT).filter(|&limit| limit >= now);
         limits.map(|limit| Span((limit - now).0 + MORE.0)).min()
     }
+}
+
+/// The nearest number of longest back-offs, or just over.
+fn coarse_age(age: Span) -> Span {
+    let unit = LONGEST_BACKOFF.0;
+    let age = Span((age.0 + unit / 2) / unit * unit);
+    age.min(Span(UNMOUNT_TIMEOUT.0 + MORE.0))
 }
 
 /// Now, if the limit is not over; else just beyond it.
