@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+#[path = "explore/table.rs"]
+mod table;
+
 use adtrace::explore::{Explored, Fault, Faults, Finding, Rule, Setup, explore, story};
 use adtrace::model::Profile;
 
@@ -172,4 +175,29 @@ fn a_search_is_repeatable() {
     let (first, second) = (explore(&setup), explore(&setup));
     assert_eq!(first.findings, second.findings);
     assert_eq!(first.states, second.states);
+}
+
+/// A small world is searched to its end in every release, and what is found is lost fix by fix.
+#[test]
+fn a_small_world_is_exhausted_in_every_release() {
+    let text = table::table(&[table::ONE_NODE]);
+    assert!(!text.contains("stopped"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+/// The same in larger worlds; minutes, and memory. `scripts/explored` runs it and writes the document.
+#[test]
+#[ignore = "takes minutes"]
+fn the_document_shows_what_is_found_in_larger_worlds() {
+    use table::{ONE_NODE, TWO_NODES, TWO_PODS, TWO_VOLUMES};
+    let table = table::table(&[ONE_NODE, TWO_NODES, TWO_PODS, TWO_VOLUMES]);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explored.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (head, tail) = text.split_once("```text\n").unwrap();
+    let (shown, rest) = tail.split_once("```").unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, format!("{head}```text\n{table}```{rest}")).unwrap();
+    } else {
+        assert_eq!(shown, table, "UPDATE_DOCS=1 scripts/explored writes it anew");
+    }
 }
