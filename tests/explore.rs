@@ -149,7 +149,7 @@ fn a_slow_unmount_is_cut_off_until_1_24_8() {
     };
     assert_eq!(
         lengths(versions, Rule::DetachedWhileMounted, &[Fault::UnmountHangs], setup),
-        [17, 17, 0, 0]
+        [7, 7, 0, 0]
     );
 }
 

@@ -195,7 +195,11 @@ impl Setup {
     /// Whether every pod has the same volumes under the other names.
     fn allows(&self, names: &Names) -> bool {
         self.all_pods().all(|pod| {
-            let mut renamed: Vec<VolumeId> = self.volumes_of(pod).iter().map(|&volume| names.volume(volume)).collect();
+            let mut renamed: Vec<VolumeId> = self
+                .volumes_of(pod)
+                .iter()
+                .map(|&volume| names.volume(volume))
+                .collect();
             renamed.sort_unstable();
             renamed == self.volumes_of(names.pod(pod))
         })

@@ -41,8 +41,7 @@ impl Controller {
 
     /// Lets time pass until every 6 min timer that runs is over.
     pub fn elapse_requests(&mut self, now: Time) {
-        self.actual
-            .each_detach_request(|at| *at = now - UNMOUNT_TIMEOUT - MORE);
+        self.actual.each_detach_request(|at| *at = now - UNMOUNT_TIMEOUT - MORE);
     }
 
     /// Makes memories coarse: a back-off lasts 0.5, 8 or 122 s, and one that runs has all of it still before it; a 6 min
@@ -57,8 +56,7 @@ impl Controller {
                 *at = if over { now - backoff.wait - MORE } else { now };
             }
         });
-        self.actual
-            .each_detach_request(|at| *at = now - coarse_age(now - *at));
+        self.actual.each_detach_request(|at| *at = now - coarse_age(now - *at));
         if let Some(at) = &mut self.pods_listed {
             *at = coarse(*at, LIST_PERIOD, now);
         }
@@ -87,7 +85,9 @@ impl Controller {
     #[must_use]
     pub fn until_check(&self, now: Time) -> Option<Span> {
         let check = self.config.sync_period.map(|period| self.checked + period);
-        check.filter(|&limit| limit >= now).map(|limit| Span((limit - now).0 + MORE.0))
+        check
+            .filter(|&limit| limit >= now)
+            .map(|limit| Span((limit - now).0 + MORE.0))
     }
 
     /// How long until the first 6 min timer that runs is over.

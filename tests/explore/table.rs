@@ -1,7 +1,7 @@
 //! What the search finds in each minor release, as a table.
 //!
-//! In: worlds. Out: text: how far each search went, and a row for each behaviour whose lack breaks a rule (by its
-//! issues), then a row for each rule that breaks whatever is added. Nothing here names an issue: the stories do.
+//! In: worlds. Out: text: how far each search went; a row for each behaviour with which a course ends well (by its
+//! issues); a row for each rule that breaks, by the faults that it takes. Nothing here names an issue: the stories do.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,17 +35,31 @@ pub fn table(worlds: &[World]) -> String {
     let mut rows = Rows::new();
     let told: Vec<(u16, Vec<(u8, String, usize)>)> = searched
         .par_iter()
-        .map(|(from, explored)| (*from, explored.iter().flat_map(|(setup, explored)| labels(setup, explored)).collect()))
+        .map(|(from, explored)| {
+            (
+                *from,
+                explored
+                    .iter()
+                    .flat_map(|(setup, explored)| labels(setup, explored))
+                    .collect(),
+            )
+        })
         .collect();
     for &minor in &minors {
         let found = told.iter().rev().find(|(from, _)| *from <= minor);
         for (kind, label, steps) in found.into_iter().flat_map(|(_, found)| found) {
-            let cell = rows.entry((*kind, label.clone())).or_default().entry(minor).or_insert(*steps);
+            let cell = rows
+                .entry((*kind, label.clone()))
+                .or_default()
+                .entry(minor)
+                .or_insert(*steps);
             *cell = (*cell).min(*steps);
         }
     }
     let mut text = String::new();
-    extents(&mut text, worlds, &minors, &|minor, at| of(minor).map(|(_, explored)| &explored[at].1));
+    extents(&mut text, worlds, &minors, &|minor, at| {
+        of(minor).map(|(_, explored)| &explored[at].1)
+    });
     matrix(&mut text, &rows, &minors);
     text
 }
@@ -64,31 +78,31 @@ fn search(world: &World, minor: u16) -> (Setup, Explored) {
 
 /// The rows that a search fills, each with the length of its course.
 fn labels(setup: &Setup, explored: &Explored) -> Vec<(u8, String, usize)> {
+    let broken = explored.findings.iter().map(|finding| {
+        let Finding { breach, faults, steps } = finding;
+        let label = format!("{} {}: {faults}", breach.rule.id(), breach.rule.says());
+        (1, label, steps.len())
+    });
     let all = explored.findings.iter().chain(&explored.others);
-    all.flat_map(|finding| labels_of(setup, finding)).collect()
+    let mended = all.flat_map(|finding| {
+        let cures = story::tell(finding, setup).cures;
+        let steps = finding.steps.len();
+        cures.into_iter().map(move |cure| (0, cure.behaviour.to_owned(), steps))
+    });
+    broken.chain(mended).collect()
 }
 
-fn labels_of(setup: &Setup, finding: &Finding) -> Vec<(u8, String, usize)> {
-    let (story, steps) = (story::tell(finding, setup), finding.steps.len());
-    if story.cures.is_empty() {
-        let Finding { breach, faults, .. } = finding;
-        return vec![(1, format!("{} {}, {faults}", story.id, breach.rule.says()), steps)];
-    }
-    let cures = story.cures.iter();
-    cures.map(|cure| (0, cure.behaviour.to_owned(), steps)).collect()
-}
-
-fn extents<'a>(
-    text: &mut String,
-    worlds: &[World],
-    minors: &[u16],
-    of: &dyn Fn(u16, usize) -> Option<&'a Explored>,
-) {
+fn extents<'a>(text: &mut String, worlds: &[World], minors: &[u16], of: &dyn Fn(u16, usize) -> Option<&'a Explored>) {
     for (at, world) in worlds.iter().enumerate() {
         let _ = writeln!(text, "{}", world.name);
         for &minor in minors {
             let Some(explored) = of(minor, at) else { continue };
-            let Explored { states, depth, complete, .. } = explored;
+            let Explored {
+                states,
+                depth,
+                complete,
+                ..
+            } = explored;
             let how = if *complete { "exhausted" } else { "stopped" };
             let _ = writeln!(text, "  1.{minor}  {how}: {states} states, depth {depth}");
         }
@@ -97,10 +111,14 @@ fn extents<'a>(
 
 fn matrix(text: &mut String, rows: &Rows, minors: &[u16]) {
     let heads: String = minors.iter().map(|minor| format!("{minor:>4}")).collect();
-    for (kind, title) in [(0, "ends well with"), (1, "no behaviour of the table mends")] {
+    for (kind, title) in [(0, "the same course ends well with"), (1, "rule: faults that it takes")] {
         let _ = writeln!(text, "\n{heads}  {title}");
         for ((_, label), cells) in rows.iter().filter(|((of, _), _)| *of == kind) {
-            let cell = |minor| cells.get(minor).map_or("   ·".to_owned(), |steps| format!("{steps:>4}"));
+            let cell = |minor| {
+                cells
+                    .get(minor)
+                    .map_or("   ·".to_owned(), |steps| format!("{steps:>4}"))
+            };
             let cells: String = minors.iter().map(cell).collect();
             let _ = writeln!(text, "{cells}  {label}{}", issues(label));
         }
