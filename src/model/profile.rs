@@ -312,7 +312,7 @@ mod tests {
         let mut code = String::new();
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model"), &mut code);
         for row in ROWS {
-            let asked = code.contains(&format!("has(Behaviour::{:?})", row.behaviour));
+            let asked = code.contains(&format!("Behaviour::{:?}", row.behaviour));
             assert_eq!(asked, row.told.is_empty(), "{}", row.name);
         }
     }
@@ -322,7 +322,7 @@ mod tests {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 read(&path, code);
-            } else {
+            } else if !path.ends_with("profile.rs") && !path.ends_with("table.rs") {
                 code.push_str(&std::fs::read_to_string(path).unwrap());
             }
         }
