@@ -92,7 +92,7 @@ impl Node {
     };
 
     /// The same with its volumes under other names.
-    fn renamed(&self, names: &Names) -> Node {
+    fn renamed(self, names: &Names) -> Node {
         let set = |volumes: Volumes| volumes.iter().map(|volume| names.volume(volume)).collect();
         Node {
             attached: set(self.attached),

@@ -20,6 +20,9 @@ pub struct World {
     pub setup: fn(Profile) -> Setup,
 }
 
+/// The kind of a row, its label, and how long the course is.
+type Label = (u8, String, usize);
+
 /// Shortest course, in steps, by row and minor release.
 type Rows = BTreeMap<(u8, String), BTreeMap<u16, usize>>;
 
@@ -33,7 +36,7 @@ pub fn table(worlds: &[World]) -> String {
         .collect();
     let of = |minor: u16| searched.iter().rev().find(|(from, _)| *from <= minor);
     let mut rows = Rows::new();
-    let told: Vec<(u16, Vec<(u8, String, usize)>)> = searched
+    let told: Vec<(u16, Vec<Label>)> = searched
         .par_iter()
         .map(|(from, explored)| {
             (
@@ -77,7 +80,7 @@ fn search(world: &World, minor: u16) -> (Setup, Explored) {
 }
 
 /// The rows that a search fills, each with the length of its course.
-fn labels(setup: &Setup, explored: &Explored) -> Vec<(u8, String, usize)> {
+fn labels(setup: &Setup, explored: &Explored) -> Vec<Label> {
     let broken = explored.findings.iter().map(|finding| {
         let Finding { breach, faults, steps } = finding;
         let label = format!("{} {}: {faults}", breach.rule.id(), breach.rule.says());
