@@ -201,3 +201,19 @@ fn the_document_shows_what_is_found_in_larger_worlds() {
         assert_eq!(shown, table, "UPDATE_DOCS=1 scripts/explored writes it anew");
     }
 }
+
+/// kubernetes#122413 without a lagging informer: two patches of one node in one pass are enough, since the second is
+/// computed from a node that the informer has not heard of yet. The volume then stays in the node's status.
+#[test]
+fn two_patches_in_one_pass_leave_a_volume_in_the_status_in_every_release() {
+    let setup = |version: &str| Setup {
+        volumes: 2,
+        pods: 2,
+        depth: 13,
+        faults: 0,
+        ..small(version, Fault::NodeCacheLags)
+    };
+    let found = lengths(["1.20.2", "1.28.2", "1.36.2"], Rule::ReportedForGood, &[], setup);
+    assert!(found.iter().all(|steps| *steps > 0), "{found:?}");
+    insta::assert_snapshot!(story_of(&setup("1.36.2"), Rule::ReportedForGood, &[]));
+}

@@ -38,7 +38,7 @@ pub struct Explore {
     /// Only these kinds of faults; all where not given
     #[arg(long, value_name = "KIND", value_enum)]
     fault: Vec<Fault>,
-    /// Longest course, in steps
+    /// Longest course, in steps; with 1000 the search of a small world comes to its end
     #[arg(long, value_name = "N", default_value_t = 14)]
     depth: u32,
     /// Give up after as many different worlds

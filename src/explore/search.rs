@@ -172,3 +172,46 @@ impl Search<'_> {
         all.into_iter().partition(|finding| !needless(finding))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Profile;
+
+    /// Worlds near the start of a search with two of everything, a restart and a failing call among the steps.
+    fn worlds(setup: &Setup) -> Vec<World> {
+        let mut worlds = vec![start(setup)];
+        let mut at = 0;
+        while worlds.len() < 400 {
+            let next = step::all(&worlds[at], setup).into_iter().map(|taken| taken.after.world);
+            worlds.extend(next);
+            at += 1;
+        }
+        worlds
+    }
+
+    #[test]
+    fn worlds_that_differ_in_names_only_have_one_key() {
+        for exclusive in [true, false] {
+            let setup = Setup {
+                volumes: 2,
+                pods: 2,
+                exclusive,
+                ..Setup::of(Profile::of("1.36.2".parse().unwrap()))
+            };
+            let renamings = setup.renamings();
+            assert_eq!(renamings.len(), 3, "both nodes, both volumes with their pods, or all");
+            for world in worlds(&setup) {
+                for names in &renamings {
+                    let renamed = world.renamed(names, &setup);
+                    let (one, other) = (&renamed, &world);
+                    assert_eq!(
+                        one.key_by_any_name(&renamings, &setup),
+                        other.key_by_any_name(&renamings, &setup)
+                    );
+                    assert_eq!(renamed.renamed(names, &setup), world, "each way is its own way back");
+                }
+            }
+        }
+    }
+}
