@@ -11,7 +11,7 @@ use adtrace::time::{Span, Time};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
-const SIZES: [u32; 3] = [100, 1_000, 10_000];
+const SIZES: [u32; 4] = [10, 100, 1_000, 10_000];
 const VOLUMES_PER_NODE: u32 = 20;
 
 /// An API that accepts everything.

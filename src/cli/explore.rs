@@ -38,7 +38,7 @@ pub struct Explore {
     /// Only these kinds of faults; all where not given
     #[arg(long, value_name = "KIND", value_enum)]
     fault: Vec<Fault>,
-    /// Longest course, in steps
+    /// Longest course, in steps; with 1000 the search of a small world comes to its end
     #[arg(long, value_name = "N", default_value_t = 14)]
     depth: u32,
     /// Give up after as many different worlds
@@ -117,6 +117,18 @@ impl Explore {
         Ok(status)
     }
 
+    /// How far the search went. Only an exhausted one has the last word.
+    fn extent(&self, explored: &Explored) -> String {
+        let Explored { states, depth, .. } = explored;
+        if explored.complete {
+            format!("exhausted: {states} states, the farthest {depth} steps away")
+        } else if *states >= self.states {
+            format!("stopped at the limit of {} states, depth {depth}", self.states)
+        } else {
+            format!("stopped at the limit of depth {}, {states} states", self.depth)
+        }
+    }
+
     fn print(&self, explored: &Explored, stories: &[Story], output: &mut Output) -> Result<(), CliError> {
         let out = output.writer();
         let Explore {
@@ -131,13 +143,7 @@ impl Explore {
             out,
             "Kubernetes {version}; nodes {nodes}, volumes {volumes}, pods {pods}, faults {faults}"
         )?;
-        let extent = if explored.complete {
-            "all there are"
-        } else {
-            "there are more"
-        };
-        let Explored { states, depth, .. } = explored;
-        writeln!(out, "{states} worlds by courses of up to {depth} steps; {extent}")?;
+        writeln!(out, "{}", self.extent(explored))?;
         if stories.is_empty() {
             writeln!(out, "\nNo rule breaks.")?;
         }

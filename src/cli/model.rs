@@ -91,7 +91,12 @@ fn profile(version: Version, output: &mut Output) -> Result<u8, CliError> {
         .filter(|(row, _)| row.component != Component::Attacher)
     {
         let (mark, does) = if has { ("yes", row.with) } else { ("no ", row.without) };
-        writeln!(out, "{mark}  {:<44} {does} ({})", row.name, row.origin)?;
+        let told = if row.told.is_empty() {
+            String::new()
+        } else {
+            format!("; not modelled: {}", row.told)
+        };
+        writeln!(out, "{mark}  {:<44} {does} ({}){told}", row.name, row.origin)?;
     }
     Ok(0)
 }

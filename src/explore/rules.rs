@@ -1,7 +1,12 @@
 //! The rules that must hold, and what is left where the states do not come to agree.
 //!
 //! In: a world. Out: the pairs that break a rule. Safety rules are looked at in the step that may break them; agreement
-//! is looked at in a world that has come to rest.
+//! is looked at in a world that has come to rest (C1).
+//!
+//! Of the field guide's rules some cannot break here. The kubelet of this world mounts only what is in its node's
+//! volumesAttached and writes volumesInUse before (S5, S6); every node is managed (S7); only the controller deletes
+//! attachments, so that one deleted without its report being patched first shows as S4 (S9); the multi-attach event is
+//! sent by the rule that it tells of (R5).
 
 use super::setup::Setup;
 use super::world::{Object, World};
@@ -20,6 +25,8 @@ pub enum Rule {
     DetachedWhileMounted,
     /// The detach is sent while the node's status still lists the volume as attached (S4).
     DetachedWhileReported,
+    /// Two operations work on an exclusive volume at the same time (S8).
+    TwoOperations,
     /// Wanted and able to be attached, but never is (L1).
     NeverAttached,
     /// Wanted and attached, but not in the controller's list to report (R1).
@@ -47,6 +54,7 @@ impl Rule {
             Rule::SecondAttachment => "an exclusive volume gets a second attachment while the first exists",
             Rule::DetachedWhileMounted => "a volume is detached from a live node that has it mounted",
             Rule::DetachedWhileReported => "a detach is sent while the node's status lists the volume as attached",
+            Rule::TwoOperations => "two operations work on an exclusive volume at the same time",
             Rule::NeverAttached => "a wanted volume is never attached",
             Rule::Unreported => "a wanted volume is attached, and the controller does not report it",
             Rule::ReportLost => "the controller reports a volume, and the node's status never shows it",
@@ -66,6 +74,7 @@ impl Rule {
             Rule::SecondAttachment => "S2",
             Rule::DetachedWhileMounted => "S3",
             Rule::DetachedWhileReported => "S4",
+            Rule::TwoOperations => "S8",
             Rule::NeverAttached => "L1",
             Rule::Unreported => "R1",
             Rule::ReportLost | Rule::ReportedForGood => "R2",
@@ -81,7 +90,11 @@ impl Rule {
     pub const fn is_for_good(self) -> bool {
         !matches!(
             self,
-            Rule::TwoHolders | Rule::SecondAttachment | Rule::DetachedWhileMounted | Rule::DetachedWhileReported
+            Rule::TwoHolders
+                | Rule::SecondAttachment
+                | Rule::DetachedWhileMounted
+                | Rule::DetachedWhileReported
+                | Rule::TwoOperations
         )
     }
 }

@@ -12,8 +12,8 @@ use super::ahead::{self, Ahead};
 use super::rules::{Breach, Rule};
 use super::setup::{Faults, Setup};
 use super::step::{self, Step};
-use super::world::{Move, World};
-use crate::model::{NodeId, PodId};
+use super::world::{Move, NOW, World};
+use crate::model::{Names, NodeId, PodId};
 
 /// A course that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub struct Explored {
     pub complete: bool,
     /// The counterexamples, by rule, then length.
     pub findings: Vec<Finding>,
+    /// Courses that need faults of more kinds than another that breaks the same rule, in the same order. They may break
+    /// it for another reason.
+    pub others: Vec<Finding>,
 }
 
 /// Where courses begin: the first pod runs on the first node, and everybody agrees.
@@ -45,6 +48,7 @@ pub fn start(setup: &Setup) -> World {
     let mut world = World::new(setup);
     world.move_pod(Move::Create(PodId(0), NodeId(0)), setup);
     ahead::settle(&mut world, setup);
+    world.controller.coarsen(NOW);
     world
 }
 
@@ -56,6 +60,7 @@ struct Reached {
 
 struct Search<'a> {
     setup: &'a Setup,
+    renamings: Vec<Names>,
     ahead: Ahead,
     reached: Vec<Reached>,
     known: FxHashSet<u64>,
@@ -66,14 +71,17 @@ struct Search<'a> {
 #[must_use]
 pub fn explore(setup: &Setup) -> Explored {
     let first = start(setup);
+    let renamings = setup.renamings();
+    let key = first.key_by_any_name(&renamings, setup);
     let mut search = Search {
         setup,
+        renamings,
         ahead: Ahead::default(),
         reached: vec![Reached {
             from: 0,
             by: Step::Retry,
         }],
-        known: FxHashSet::from_iter([first.key()]),
+        known: FxHashSet::from_iter([key]),
         found: FxHashMap::default(),
     };
     let mut queue = VecDeque::from([(first, 0_u32, 0_u32)]);
@@ -90,11 +98,14 @@ pub fn explore(setup: &Setup) -> Explored {
             }
         }
     }
+    let states = search.known.len();
+    let (findings, others) = search.findings();
     Explored {
-        states: search.known.len(),
+        states,
         depth,
         complete,
-        findings: search.findings(),
+        findings,
+        others,
     }
 }
 
@@ -102,10 +113,11 @@ impl Search<'_> {
     /// Takes note of a step and where it leads; the world, if it is new and worth going on from.
     fn visit(&mut self, taken: step::Taken, from: u32) -> Option<(World, u32)> {
         let world = taken.after.world;
-        if taken.after.breaches.is_empty() && self.known.contains(&world.key()) {
+        let key = world.key_by_any_name(&self.renamings, self.setup);
+        if taken.after.breaches.is_empty() && self.known.contains(&key) {
             return None;
         }
-        let is_new = self.known.insert(world.key());
+        let is_new = self.known.insert(key);
         let at = u32::try_from(self.reached.len()).unwrap_or(u32::MAX);
         self.reached.push(Reached { from, by: taken.step });
         for breach in taken.after.breaches {
@@ -148,15 +160,58 @@ impl Search<'_> {
         steps
     }
 
-    /// The counterexamples, but those that need faults of more kinds than another of the same rule.
-    fn findings(self) -> Vec<Finding> {
-        let needless = |key: &(Rule, Faults)| {
-            let other = |other: &(Rule, Faults)| other.0 == key.0 && other.1 != key.1 && other.1.is_within(key.1);
+    /// The counterexamples, and those that need faults of more kinds than another of the same rule.
+    fn findings(self) -> (Vec<Finding>, Vec<Finding>) {
+        let needless = |finding: &Finding| {
+            let (rule, faults) = (finding.breach.rule, finding.faults);
+            let other = |other: &(Rule, Faults)| other.0 == rule && other.1 != faults && other.1.is_within(faults);
             self.found.keys().any(other)
         };
-        let kept = self.found.iter().filter(|(key, _)| !needless(key));
-        let mut kept: Vec<Finding> = kept.map(|(_, finding)| finding.clone()).collect();
-        kept.sort_by_key(|finding| (finding.breach.rule, finding.steps.len(), finding.faults));
-        kept
+        let mut all: Vec<Finding> = self.found.values().cloned().collect();
+        all.sort_by_key(|finding| (finding.breach.rule, finding.steps.len(), finding.faults));
+        all.into_iter().partition(|finding| !needless(finding))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Profile;
+
+    /// Worlds near the start of a search with two of everything, a restart and a failing call among the steps.
+    fn worlds(setup: &Setup) -> Vec<World> {
+        let mut worlds = vec![start(setup)];
+        let mut at = 0;
+        while worlds.len() < 400 {
+            let next = step::all(&worlds[at], setup).into_iter().map(|taken| taken.after.world);
+            worlds.extend(next);
+            at += 1;
+        }
+        worlds
+    }
+
+    #[test]
+    fn worlds_that_differ_in_names_only_have_one_key() {
+        for exclusive in [true, false] {
+            let setup = Setup {
+                volumes: 2,
+                pods: 2,
+                exclusive,
+                ..Setup::of(Profile::of("1.36.2".parse().unwrap()))
+            };
+            let renamings = setup.renamings();
+            assert_eq!(renamings.len(), 3, "both nodes, both volumes with their pods, or all");
+            for world in worlds(&setup) {
+                for names in &renamings {
+                    let renamed = world.renamed(names, &setup);
+                    let (one, other) = (&renamed, &world);
+                    assert_eq!(
+                        one.key_by_any_name(&renamings, &setup),
+                        other.key_by_any_name(&renamings, &setup)
+                    );
+                    assert_eq!(renamed.renamed(names, &setup), world, "each way is its own way back");
+                }
+            }
+        }
     }
 }

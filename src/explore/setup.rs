@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::model::outside::Traits;
-use crate::model::{Cell, NodeId, PodId, Profile, VolumeId};
+use crate::model::{Cell, Names, NodeId, PodId, Profile, VolumeId};
 
 /// A kind of fault that the search may let happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum, serde::Serialize)]
@@ -173,6 +173,38 @@ impl Setup {
         self.all_volumes().filter(uses).collect()
     }
 
+    /// Every other way to name the nodes, the volumes and the pods of this world.
+    pub(super) fn renamings(&self) -> Vec<Names> {
+        let mut all = Vec::new();
+        for nodes in orders(self.nodes) {
+            for volumes in orders(self.volumes) {
+                for pods in orders(self.pods) {
+                    let names = Names {
+                        nodes: nodes.iter().copied().map(NodeId).collect(),
+                        volumes: volumes.iter().copied().map(VolumeId).collect(),
+                        pods: pods.iter().copied().map(PodId).collect(),
+                    };
+                    all.extend(self.allows(&names).then_some(names));
+                }
+            }
+        }
+        // The first way changes nothing.
+        all.split_off(1)
+    }
+
+    /// Whether every pod has the same volumes under the other names.
+    fn allows(&self, names: &Names) -> bool {
+        self.all_pods().all(|pod| {
+            let mut renamed: Vec<VolumeId> = self
+                .volumes_of(pod)
+                .iter()
+                .map(|&volume| names.volume(volume))
+                .collect();
+            renamed.sort_unstable();
+            renamed == self.volumes_of(names.pod(pod))
+        })
+    }
+
     pub(super) fn traits(&self) -> Traits {
         if self.exclusive {
             Traits::EXCLUSIVE
@@ -180,4 +212,17 @@ impl Setup {
             Traits::SHARED
         }
     }
+}
+
+/// All orders of the numbers below `count`, the sorted one first.
+fn orders(count: u8) -> Vec<Vec<u32>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..count {
+        let longer = all.iter().flat_map(|order: &Vec<u32>| {
+            let free = (0..u32::from(count)).filter(|next| !order.contains(next));
+            free.map(|next| order.iter().copied().chain([next]).collect())
+        });
+        all = longer.collect();
+    }
+    all
 }

@@ -60,7 +60,9 @@ pub enum Step {
     Restart,
     /// Time passes until a back-off ends.
     Retry,
-    /// Time passes until a timer of the controller is over.
+    /// A minute passes: attachments are to be checked.
+    Check,
+    /// Time passes until the 6 min timers of the controller are over.
     Timer,
 }
 
@@ -98,13 +100,13 @@ pub struct Taken {
 #[must_use]
 pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
     let mut taken = Vec::new();
-    let mut take = |step: Step, prompt| {
-        if let Some(after) = apply(world, &step, setup) {
+    let mut may = |step: Step, prompt| {
+        if let Some(after) = take(world, &step, setup) {
             taken.push(Taken { step, after, prompt });
         }
     };
     for step in prompt_steps(setup) {
-        take(step, true);
+        may(step, true);
     }
     for step in world
         .moves(setup)
@@ -112,12 +114,12 @@ pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
         .map(Step::Move)
         .chain(faults_and_ends(setup))
     {
-        take(step, false);
+        may(step, false);
     }
     passes(world, setup, &mut taken);
     let at_rest = taken.iter().all(|taken| !taken.prompt || taken.after.world == *world);
     let mut wait = |step: Step| {
-        if let Some(after) = apply(world, &step, setup) {
+        if let Some(after) = take(world, &step, setup) {
             taken.push(Taken {
                 step,
                 after,
@@ -125,11 +127,16 @@ pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
             });
         }
     };
-    if at_rest || world.controller.until_retry(NOW).is_some_and(|span| span <= SHORT) {
+    let retry = world.controller.until_retry(NOW);
+    let soon = retry.is_some_and(|span| span <= SHORT);
+    if at_rest || soon {
         wait(Step::Retry);
     }
-    if at_rest {
+    if at_rest && retry.is_none() {
         wait(Step::Timer);
+    }
+    if at_rest && !soon {
+        wait(Step::Check);
         setup.all_cells().map(Step::GiveUp).for_each(wait);
     }
     taken
@@ -164,12 +171,38 @@ fn passes(world: &World, setup: &Setup, taken: &mut Vec<Taken>) {
     let mut answers = Some(Vec::new());
     while let Some(tried) = answers {
         let mut chooser = Chooser::new(&tried);
-        let after = pass(world, &mut chooser, setup);
+        let mut after = pass(world, &mut chooser, setup);
+        after.world.controller.coarsen(NOW);
+        two_operations(&mut after, setup);
         let step = Step::Pass(chooser.answers().to_vec());
         answers = chooser.next();
         let prompt = after.world.cluster.happened == world.cluster.happened;
         taken.push(Taken { step, after, prompt });
     }
+}
+
+/// The world after a step of the search, its memories coarse; `None` where the step cannot be taken.
+#[must_use]
+pub fn take(world: &World, step: &Step, setup: &Setup) -> Option<After> {
+    let mut after = apply(world, step, setup)?;
+    after.world.controller.coarsen(NOW);
+    two_operations(&mut after, setup);
+    Some(after)
+}
+
+/// Two operations of the controller work on one exclusive volume at the same time.
+fn two_operations(after: &mut After, setup: &Setup) {
+    let running = after.world.controller.running();
+    let others = |at: usize, volume| running.iter().take(at).any(|other| other.volume() == Some(volume));
+    let mut second = running.iter().enumerate().filter_map(|(at, run)| {
+        let volume = run.volume().filter(|&volume| setup.exclusive && others(at, volume))?;
+        Some(Cell::new(volume, run.node()))
+    });
+    let second = second.next();
+    after.breaches.extend(second.map(|cell| Breach {
+        rule: Rule::TwoOperations,
+        cell,
+    }));
 }
 
 /// The world after a step; `None` where it cannot be taken.
@@ -249,6 +282,7 @@ fn change(after: &mut After, step: &Step, setup: &Setup) -> bool {
             true
         }
         Step::Retry => retry(after),
+        Step::Check => check(after),
         Step::Timer => timer(after),
     }
 }
@@ -272,15 +306,22 @@ fn retry(after: &mut After) -> bool {
     span.is_some()
 }
 
-/// Time passes until a timer is over, unless a back-off ends before.
-fn timer(after: &mut After) -> bool {
+/// Time passes until the check is due.
+fn check(after: &mut After) -> bool {
     let controller = &mut after.world.controller;
-    let (retry, timer) = (controller.until_retry(NOW), controller.until_timer(NOW));
-    let span = timer.filter(|timer| retry.is_none_or(|retry| *timer <= retry));
+    let span = controller.until_check(NOW);
     if let Some(span) = span {
         controller.elapse(span, NOW);
     }
     span.is_some()
+}
+
+/// Time passes until the 6 min timers are over; checks on the way found nothing.
+fn timer(after: &mut After) -> bool {
+    let controller = &mut after.world.controller;
+    let runs = controller.until_unmount_timeout(NOW).is_some();
+    controller.elapse_requests(NOW);
+    runs
 }
 
 /// The kubelet mounts what is wanted, in use by its node's status, and attached; it unmounts what is not wanted.

@@ -67,7 +67,7 @@ pub fn tell(finding: &Finding, setup: &Setup) -> Story {
     let mut world = start(setup);
     let mut steps = Vec::new();
     for step in &finding.steps {
-        let Some(after) = step::apply(&world, step, setup) else {
+        let Some(after) = step::take(&world, step, setup) else {
             continue;
         };
         let details = after.heard.iter().filter_map(|heard| match heard {
@@ -151,7 +151,7 @@ fn cures(finding: &Finding, setup: &Setup) -> Vec<Cure> {
 fn breaks(finding: &Finding, setup: &Setup) -> bool {
     let mut world: World = start(setup);
     for step in &finding.steps {
-        if let Some(after) = step::apply(&world, step, setup) {
+        if let Some(after) = step::take(&world, step, setup) {
             if after.breaches.contains(&finding.breach) {
                 return true;
             }

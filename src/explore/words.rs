@@ -4,7 +4,7 @@
 //! are numbers from one: `pod-1`, `node-2`, `volume-1`.
 
 use super::step::Step;
-use super::world::{Move, NOW, Object, World};
+use super::world::{Move, Object, World};
 use crate::model::outside::{Note, Patch, Readd, StartError};
 use crate::model::pending::OpName;
 use crate::model::{Cell, NodeId, PodId, VolumeId};
@@ -89,10 +89,8 @@ pub fn step(step: &Step, before: &World, after: &World) -> String {
         Step::CatchUp(id) => format!("the controller's informer hears of {} again", node(id)),
         Step::Restart => "the controller's process ends, another starts".to_owned(),
         Step::Retry => "a back-off ends".to_owned(),
-        Step::Timer => {
-            let span = before.controller.until_timer(NOW).map_or(0, |span| span.0 / 1_000_000);
-            format!("{span} s pass")
-        }
+        Step::Check => "a minute passes, the check of attachments is due".to_owned(),
+        Step::Timer => "6 min pass".to_owned(),
     }
 }
 

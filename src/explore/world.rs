@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use super::setup::{Fault, Faults, Setup};
 use crate::model::controller::{NodeView, PodView};
-use crate::model::{Cell, Config, Controller, NodeId, PathId, PodId, VolumeId};
+use crate::model::{Cell, Config, Controller, Names, NodeId, PathId, PodId, VolumeId};
 use crate::time::Time;
 
 /// The only moment there is: memories age instead, see [`Controller::elapse`].
@@ -90,6 +90,20 @@ impl Node {
         mounted: Volumes(0),
         health: Health::Works,
     };
+
+    /// The same with its volumes under other names.
+    fn renamed(self, names: &Names) -> Node {
+        let set = |volumes: Volumes| volumes.iter().map(|volume| names.volume(volume)).collect();
+        Node {
+            attached: set(self.attached),
+            in_use: set(self.in_use),
+            cached_attached: set(self.cached_attached),
+            cached_in_use: set(self.cached_in_use),
+            lags: self.lags,
+            mounted: set(self.mounted),
+            health: self.health,
+        }
+    }
 
     /// Whether the informer has what the API has.
     #[must_use]
@@ -275,6 +289,33 @@ impl World {
             world.controller.node_added(&world.cluster.view(node));
         }
         world
+    }
+
+    /// The same under other names.
+    #[must_use]
+    pub fn renamed(&self, names: &Names, setup: &Setup) -> World {
+        let old = &self.cluster;
+        let mut cluster = old.clone();
+        for node in setup.all_nodes() {
+            *cluster.node_mut(names.node(node)) = old.node(node).renamed(names);
+        }
+        for cell in setup.all_cells() {
+            *cluster.link_mut(names.cell(cell)) = old.link(cell);
+        }
+        for pod in setup.all_pods() {
+            cluster.pods[names.pod(pod).index()] = old.pods[pod.index()].map(|node| names.node(node));
+        }
+        World {
+            controller: self.controller.renamed(names),
+            cluster,
+        }
+    }
+
+    /// A number that is the same for worlds that differ in names only.
+    #[must_use]
+    pub fn key_by_any_name(&self, names: &[Names], setup: &Setup) -> u64 {
+        let others = names.iter().map(|names| self.renamed(names, setup).key());
+        others.fold(self.key(), u64::min)
     }
 
     /// A number that tells states apart; that two of a million share one is less likely than one in ten million.

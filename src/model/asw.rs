@@ -5,7 +5,7 @@
 //! that only rules keep together; where the rules have a hole, the states part (kubernetes#88565, #111000, #109951).
 
 use super::profile::{Behaviour, Profile};
-use super::{Cell, NodeId, PathId, VolumeId};
+use super::{Cell, Names, NodeId, PathId, VolumeId};
 use crate::time::{Span, Time};
 
 /// How sure the controller is of an attachment. No pair at all means detached.
@@ -121,6 +121,41 @@ impl Actual {
             in_use,
             assume_mounted: self.assume_mounted,
         }
+    }
+
+    /// The same under other names.
+    #[must_use]
+    pub(super) fn renamed(&self, names: &Names) -> Actual {
+        let pairs = self.pairs.iter().map(|pair| Pair {
+            cell: names.cell(pair.cell),
+            ..*pair
+        });
+        let facts = self.facts.iter().map(|facts| Facts {
+            volume: names.volume(facts.volume),
+            ..*facts
+        });
+        let reports = self.reports.iter().map(|report| Report {
+            node: names.node(report.node),
+            needed: report.needed,
+            volumes: names.volumes(&report.volumes),
+        });
+        let in_use = self.in_use.as_deref().map(|sets| {
+            let sets = sets.iter();
+            sets.map(|(node, volumes)| (names.node(*node), names.volumes(volumes)))
+                .collect()
+        });
+        let mut renamed = Actual {
+            pairs: pairs.collect(),
+            facts: facts.collect(),
+            reports: reports.collect(),
+            in_use,
+            assume_mounted: self.assume_mounted,
+        };
+        renamed.pairs.sort_unstable_by_key(|pair| pair.cell);
+        renamed.facts.sort_unstable_by_key(|facts| facts.volume);
+        renamed.reports.sort_unstable_by_key(|report| report.node);
+        renamed.in_use.iter_mut().for_each(|sets| sets.sort_unstable());
+        renamed
     }
 
     fn find(&self, cell: Cell) -> Result<usize, usize> {
@@ -253,8 +288,11 @@ impl Actual {
     pub fn mark_detached(&mut self, cell: Cell) {
         if let Ok(at) = self.find(cell) {
             self.pairs.remove(at);
-            if self.pairs_of(cell.volume).is_empty() {
-                self.facts.retain(|facts| facts.volume != cell.volume);
+            let known = self.facts.binary_search_by_key(&cell.volume, |facts| facts.volume);
+            if let Ok(at) = known
+                && self.pairs_of(cell.volume).is_empty()
+            {
+                self.facts.remove(at);
             }
         }
         // Nothing to take out is no trouble here.

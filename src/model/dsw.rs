@@ -4,7 +4,7 @@
 //! pods. Pods on nodes that are not managed are not looked at.
 
 use super::asw::Missing;
-use super::{Cell, NodeId, PodId, VolumeId};
+use super::{Cell, Names, NodeId, PodId, VolumeId};
 
 /// A node whose volumes this controller attaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,27 @@ impl Desired {
                 .collect(),
             wanted: wanted.cloned().collect(),
         }
+    }
+
+    /// The same under other names.
+    #[must_use]
+    pub(super) fn renamed(&self, names: &Names) -> Desired {
+        let nodes = self.nodes.iter().map(|managed| Managed {
+            node: names.node(managed.node),
+            ..*managed
+        });
+        let wanted = self.wanted.iter().map(|wanted| Wanted {
+            cell: names.cell(wanted.cell),
+            multi_attach_told: wanted.multi_attach_told,
+            pods: names.pods(&wanted.pods),
+        });
+        let mut renamed = Desired {
+            nodes: nodes.collect(),
+            wanted: wanted.collect(),
+        };
+        renamed.nodes.sort_unstable_by_key(|managed| managed.node);
+        renamed.wanted.sort_unstable_by_key(|wanted| wanted.cell);
+        renamed
     }
 
     fn find(&self, cell: Cell) -> Result<usize, usize> {

@@ -3,15 +3,18 @@
 //! In: how much time passes, or the question when time alone will change a decision. Out: the controller, whose
 //! remembered moments lie that much further back. All its rules compare differences only, and none tells moments apart
 //! that lie further back than its own limit; kept within those limits, memories take few values and equal states meet.
+//! A search that is to come to an end needs fewer still: [`Controller::coarsen`].
 
 use super::controller::Controller;
-use super::pending::Backoff;
+use super::pending::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF};
 use super::populator::LIST_PERIOD;
 use super::reconciler::UNMOUNT_TIMEOUT;
 use crate::time::{Span, Time};
 
 /// The least that is more than a limit.
 const MORE: Span = Span(1);
+/// The waits of a coarse memory: the first, a short one, one in which timers may run out.
+const COARSE_WAITS: [Span; 3] = [FIRST_BACKOFF, Span::secs(8), LONGEST_BACKOFF];
 
 impl Controller {
     /// Lets time pass: every remembered moment moves back by as much, as far as any rule can tell.
@@ -36,6 +39,31 @@ impl Controller {
         });
     }
 
+    /// Lets time pass until every 6 min timer that runs is over.
+    pub fn elapse_requests(&mut self, now: Time) {
+        self.actual.each_detach_request(|at| *at = now - UNMOUNT_TIMEOUT - MORE);
+    }
+
+    /// Makes memories coarse: a back-off lasts 0.5, 8 or 122 s, and one that runs has all of it still before it; a 6 min
+    /// timer has run for 0, 1, 2 or 3 of the longest back-offs; what is over is just over. Lists whose order says
+    /// nothing are put in order.
+    pub fn coarsen(&mut self, now: Time) {
+        self.pending.each_backoff(|backoff| {
+            let over = !backoff.refuses(now);
+            let longer = COARSE_WAITS.into_iter().find(|wait| *wait >= backoff.wait);
+            backoff.wait = longer.unwrap_or(LONGEST_BACKOFF);
+            if let Some(at) = &mut backoff.failed_at {
+                *at = if over { now - backoff.wait - MORE } else { now };
+            }
+        });
+        self.actual.each_detach_request(|at| *at = now - coarse_age(now - *at));
+        if let Some(at) = &mut self.pods_listed {
+            *at = coarse(*at, LIST_PERIOD, now);
+        }
+        self.checked = coarse(self.checked, self.config.sync_period.unwrap_or(Span::ZERO), now);
+        self.put_in_order();
+    }
+
     /// How long until a back-off ends that refuses operations now; the shortest one.
     #[must_use]
     pub fn until_retry(&self, now: Time) -> Option<Span> {
@@ -47,12 +75,40 @@ impl Controller {
     /// How long until the 6 min timer of a pair runs out, or the minutely check is due; what comes first.
     #[must_use]
     pub fn until_timer(&self, now: Time) -> Option<Span> {
-        let requests = self.actual.pairs().iter().filter_map(|pair| pair.detach_requested);
-        let timers = requests.map(|at| at + UNMOUNT_TIMEOUT);
-        let check = self.config.sync_period.map(|period| self.checked + period);
-        let limits = timers.chain(check).filter(|&limit| limit >= now);
-        limits.map(|limit| limit - now).min().map(|left| Span(left.0 + MORE.0))
+        self.until_unmount_timeout(now)
+            .into_iter()
+            .chain(self.until_check(now))
+            .min()
     }
+
+    /// How long until the minutely check is due; `None` where it is, or never will be.
+    #[must_use]
+    pub fn until_check(&self, now: Time) -> Option<Span> {
+        let check = self.config.sync_period.map(|period| self.checked + period);
+        check
+            .filter(|&limit| limit >= now)
+            .map(|limit| Span((limit - now).0 + MORE.0))
+    }
+
+    /// How long until the first 6 min timer that runs is over.
+    #[must_use]
+    pub fn until_unmount_timeout(&self, now: Time) -> Option<Span> {
+        let requests = self.actual.pairs().iter().filter_map(|pair| pair.detach_requested);
+        let limits = requests.map(|at| at + UNMOUNT_TIMEOUT).filter(|&limit| limit >= now);
+        limits.map(|limit| Span((limit - now).0 + MORE.0)).min()
+    }
+}
+
+/// The nearest number of longest back-offs, or just over.
+fn coarse_age(age: Span) -> Span {
+    let unit = LONGEST_BACKOFF.0;
+    let age = Span((age.0 + unit / 2) / unit * unit);
+    age.min(Span(UNMOUNT_TIMEOUT.0 + MORE.0))
+}
+
+/// Now, if the limit is not over; else just beyond it.
+fn coarse(at: Time, limit: Span, now: Time) -> Time {
+    if now - at > limit { now - limit - MORE } else { now }
 }
 
 fn until_over(backoff: &Backoff, now: Time) -> Option<Span> {

@@ -7,7 +7,8 @@
 //! The controller in the order to read it: [`asw`] and [`dsw`] are its two views, [`pending`] its lock, [`operations`]
 //! what an attach or detach does from start to end, [`updater`] how nodes are told, [`reconciler`] one pass and its
 //! decisions, [`populator`] and [`start`] how the views are filled, [`controller`] the whole and its event handlers.
-//! [`outside`] is all that it meets; `elapse` lets time pass for a search.
+//! [`outside`] is all that it meets; `elapse` lets time pass for a search, `rename` makes
+//! worlds meet that differ in names only.
 
 pub mod asw;
 pub mod attacher;
@@ -22,6 +23,7 @@ pub mod pending;
 pub mod populator;
 pub mod profile;
 pub mod reconciler;
+mod rename;
 pub mod start;
 pub mod updater;
 pub mod world;
@@ -30,3 +32,4 @@ pub use controller::{Config, Controller};
 pub use ids::{Cell, NodeId, PathId, PodId, VolumeId};
 pub use outside::{Note, Outside};
 pub use profile::{Behaviour, Profile, Version};
+pub use rename::Names;

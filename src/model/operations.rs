@@ -9,7 +9,7 @@ use super::controller::Controller;
 use super::outside::{Note, Outside, Readd, StartError};
 use super::pending::{Key, OpName, Refusal};
 use super::profile::{Behaviour, Profile};
-use super::{Cell, NodeId, PathId, PodId, VolumeId};
+use super::{Cell, Names, NodeId, PathId, PodId, VolumeId};
 use crate::time::{Span, Time};
 
 /// An operation under way.
@@ -36,6 +36,39 @@ enum Task {
 }
 
 impl Running {
+    /// The same under other names.
+    #[must_use]
+    pub(super) fn renamed(&self, names: &Names) -> Running {
+        let key = Key {
+            volume: self.key.volume.map(|volume| names.volume(volume)),
+            pod: self.key.pod.map(|pod| names.pod(pod)),
+            node: self.key.node.map(|node| names.node(node)),
+        };
+        let task = match &self.task {
+            Task::Attach { volume, pods } => Task::Attach {
+                volume: names.volume(*volume),
+                pods: names.pods(pods),
+            },
+            &Task::Detach {
+                volume,
+                spec_known,
+                to_verify,
+            } => Task::Detach {
+                volume: names.volume(volume),
+                spec_known,
+                to_verify,
+            },
+            Task::Check { volumes } => Task::Check {
+                volumes: names.volumes(volumes),
+            },
+        };
+        Running {
+            key,
+            node: names.node(self.node),
+            task,
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn op(&self) -> OpName {

@@ -6,7 +6,7 @@
 //! faults: kubernetes#88565, #110951, #116886.
 
 use super::profile::{Behaviour, Profile};
-use super::{NodeId, PodId, VolumeId};
+use super::{Names, NodeId, PodId, VolumeId};
 use crate::time::{Span, Time};
 
 /// First back-off after a failure.
@@ -217,6 +217,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pending {
     entries: Vec<Entry>,
+    /// Where in the list each volume's entries stand, sorted: a pass asks for every volume while many operations run.
+    places: Vec<(Option<VolumeId>, u32)>,
     choice: Choice,
 }
 
@@ -227,6 +229,7 @@ impl Pending {
         let exact = profile.has(Behaviour::PendingOpExactMatchPreferred);
         Pending {
             entries: Vec::new(),
+            places: Vec::new(),
             choice: if exact { Choice::PendingThenExact } else { Choice::First },
         }
     }
@@ -235,9 +238,77 @@ impl Pending {
     #[must_use]
     pub fn only(&self, volume: VolumeId) -> Pending {
         let about = |entry: &&Entry| entry.key.volume.is_none_or(|of| of == volume);
+        self.with_entries(self.entries.iter().filter(about).copied().collect())
+    }
+
+    /// The same under other names, in the same order.
+    #[must_use]
+    pub(super) fn renamed(&self, names: &Names) -> Pending {
+        let renamed = self.entries.iter().map(|entry| Entry {
+            key: Key {
+                volume: entry.key.volume.map(|volume| names.volume(volume)),
+                pod: entry.key.pod.map(|pod| names.pod(pod)),
+                node: entry.key.node.map(|node| names.node(node)),
+            },
+            ..*entry
+        });
+        self.with_entries(renamed.collect())
+    }
+
+    /// Sorts the entries by volume, if each is about another: no rule looks at their order then.
+    pub(super) fn put_in_order(&mut self) {
+        if self.places.windows(2).all(|two| two[0].0 != two[1].0) && !self.entries.is_sorted_by_key(|e| e.key) {
+            let mut entries = self.entries.clone();
+            entries.sort_unstable_by_key(|entry| entry.key);
+            *self = self.with_entries(entries);
+        }
+    }
+
+    /// The same rule over another list.
+    fn with_entries(&self, entries: Vec<Entry>) -> Pending {
+        let numbered = entries.iter().zip(0..);
+        let mut places: Vec<_> = numbered.map(|(entry, at)| (entry.key.volume, at)).collect();
+        places.sort_unstable();
         Pending {
-            entries: self.entries.iter().filter(about).copied().collect(),
+            entries,
+            places,
             choice: self.choice,
+        }
+    }
+
+    /// The places of a volume's entries, in list order.
+    fn places_of(&self, volume: Option<VolumeId>) -> impl Iterator<Item = usize> + '_ {
+        let from = self.places.partition_point(|place| place.0 < volume);
+        let rest = self.places.get(from..).unwrap_or_default();
+        let of = rest.iter().take_while(move |place| place.0 == volume);
+        of.map(|place| place.1 as usize)
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let place = (entry.key.volume, u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        let at = self.places.partition_point(|other| *other < place);
+        self.places.insert(at, place);
+        self.entries.push(entry);
+    }
+
+    /// Removes an entry; the last one moves into the hole.
+    fn remove(&mut self, at: usize) {
+        let place = |volume, at| (volume, u32::try_from(at).unwrap_or(u32::MAX));
+        let gone = self.entries.swap_remove(at);
+        let moved = self.entries.get(at).map(|entry| entry.key.volume);
+        let last = self.entries.len();
+        self.unplace(place(gone.key.volume, at));
+        if let Some(volume) = moved {
+            self.unplace(place(volume, last));
+            let place = place(volume, at);
+            let to = self.places.partition_point(|other| *other < place);
+            self.places.insert(to, place);
+        }
+    }
+
+    fn unplace(&mut self, place: (Option<VolumeId>, u32)) {
+        if let Ok(at) = self.places.binary_search(&place) {
+            self.places.remove(at);
         }
     }
 
@@ -254,11 +325,9 @@ impl Pending {
     }
 
     fn position(&self, key: Key) -> Option<usize> {
-        let mut matching = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| key.matches(&entry.key));
+        let places = self.places_of(key.volume);
+        let entries = places.filter_map(|at| self.entries.get(at).map(|entry| (at, entry)));
+        let mut matching = entries.filter(|(_, entry)| key.matches(&entry.key));
         let (first, entry) = matching.next()?;
         if self.choice == Choice::First || entry.pending {
             return Some(first);
@@ -283,7 +352,7 @@ impl Pending {
     pub fn start(&mut self, key: Key, op: OpName, now: Time) -> Result<(), Refusal> {
         let found = self.position(key).and_then(|at| self.entries.get_mut(at));
         let Some(entry) = found else {
-            self.entries.push(Entry {
+            self.push(Entry {
                 key,
                 op,
                 pending: true,
@@ -309,9 +378,10 @@ impl Pending {
     /// Ends the operation that was started under this key: success forgets its failures, failure makes the next wait
     /// longer. Gives the back-off that a failure leaves behind; `None` after success, or where no entry has this key.
     pub fn end(&mut self, key: Key, ok: bool, now: Time) -> Option<Backoff> {
-        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        let is_it = |at: &usize| self.entries.get(*at).is_some_and(|entry| entry.key == key);
+        let at = self.places_of(key.volume).find(is_it)?;
         if ok {
-            self.entries.swap_remove(at);
+            self.remove(at);
             return None;
         }
         let entry = self.entries.get_mut(at)?;

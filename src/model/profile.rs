@@ -150,6 +150,8 @@ pub struct Row {
     pub closes: &'static [u32],
     /// How the row is known.
     pub known: Known,
+    /// Why the model does not act on it and only tells of it; empty for the rows that it acts on.
+    pub told: &'static str,
 }
 
 impl Row {
@@ -240,6 +242,8 @@ impl Profile {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn has(version: &str, behaviour: Behaviour) -> bool {
@@ -300,6 +304,28 @@ mod tests {
             }
         }
         assert!(ROWS.len() <= 128, "the set has 128 bits");
+    }
+
+    /// A row that no rule of the model asks for says so, and why; one that says so is asked for by none.
+    #[test]
+    fn rows_that_the_model_does_not_act_on_are_marked() {
+        let mut code = String::new();
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model"), &mut code);
+        for row in ROWS {
+            let asked = code.contains(&format!("Behaviour::{:?}", row.behaviour));
+            assert_eq!(asked, row.told.is_empty(), "{}", row.name);
+        }
+    }
+
+    fn read(at: &Path, code: &mut String) {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, code);
+            } else if !path.ends_with("profile.rs") && !path.ends_with("table.rs") {
+                code.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -338,7 +338,7 @@ fn audit_as(setup: Setup, by: Setup, seed: u64, steps: usize) {
         match step {
             Step::Restart => books.restart(&before),
             Step::Retry => books.now += before.controller.until_retry(NOW).unwrap().0,
-            Step::Timer => books.now += before.controller.until_timer(NOW).unwrap().0,
+            Step::Check => books.now += before.controller.until_check(NOW).unwrap().0,
             Step::GiveUp(_) => books.now += ATTACHER_WAIT.0,
             _ => {}
         }

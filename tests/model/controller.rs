@@ -9,30 +9,30 @@ use adtrace::model::pending::OpName;
 use adtrace::model::{Cell, Config, Controller, NodeId, Outside, PathId, PodId, Profile, VolumeId, updater};
 use adtrace::time::{Span, Time};
 
-const V: VolumeId = VolumeId(0);
-const N1: NodeId = NodeId(0);
-const N2: NodeId = NodeId(1);
-const HERE: Cell = Cell::new(V, N1);
-const THERE: Cell = Cell::new(V, N2);
-const POD: PodId = PodId(0);
-const START: Time = Time(0);
+pub const V: VolumeId = VolumeId(0);
+pub const N1: NodeId = NodeId(0);
+pub const N2: NodeId = NodeId(1);
+pub const HERE: Cell = Cell::new(V, N1);
+pub const THERE: Cell = Cell::new(V, N2);
+pub const POD: PodId = PodId(0);
+pub const START: Time = Time(0);
 
-fn profile(version: &str) -> Profile {
+pub fn profile(version: &str) -> Profile {
     Profile::of(version.parse().unwrap())
 }
 
 /// An API whose answers each test sets, and that writes down what it is told.
-struct Api {
-    traits: Traits,
-    ready: bool,
-    cached: Vec<VolumeId>,
-    refuses: Vec<NodeId>,
-    patches: Vec<(NodeId, Patch)>,
-    notes: Vec<Note>,
+pub struct Api {
+    pub traits: Traits,
+    pub ready: bool,
+    pub cached: Vec<VolumeId>,
+    pub refuses: Vec<NodeId>,
+    pub patches: Vec<(NodeId, Patch)>,
+    pub notes: Vec<Note>,
 }
 
 impl Api {
-    fn new() -> Api {
+    pub fn new() -> Api {
         Api {
             traits: Traits::EXCLUSIVE,
             ready: true,
@@ -70,7 +70,7 @@ impl Outside for Api {
     }
 }
 
-fn node(id: NodeId, in_use: &[VolumeId]) -> NodeView {
+pub fn node(id: NodeId, in_use: &[VolumeId]) -> NodeView {
     NodeView {
         node: id,
         managed: true,
@@ -80,7 +80,7 @@ fn node(id: NodeId, in_use: &[VolumeId]) -> NodeView {
     }
 }
 
-fn pod(id: PodId, at: NodeId) -> PodView<'static> {
+pub fn pod(id: PodId, at: NodeId) -> PodView<'static> {
     PodView {
         pod: id,
         node: Some(at),
@@ -90,7 +90,7 @@ fn pod(id: PodId, at: NodeId) -> PodView<'static> {
 }
 
 /// A controller with two nodes, the volume attached to the first, reported, wanted by nobody, not in use.
-fn attached(version: &str) -> (Controller, Api) {
+pub fn attached(version: &str) -> (Controller, Api) {
     let mut controller = Controller::new(profile(version), Config::default(), START);
     controller.node_added(&node(N1, &[]));
     controller.node_added(&node(N2, &[]));

@@ -6,4 +6,5 @@ mod auditor;
 mod controller;
 mod dice;
 mod properties;
+mod unseen;
 mod walk;

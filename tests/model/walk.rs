@@ -74,7 +74,7 @@ impl Walk {
                     .map_or(Step::Recover(node), |step| Step::Move(*step))
             }
             82..87 => Step::Retry,
-            87..88 => Step::Timer,
+            87..88 => [Step::Check, Step::Timer][self.dice.of(2)].clone(),
             88..89 => Step::GiveUp(cell),
             89..91 => Step::OperateRefused(cell),
             91..93 => Step::AttacherRefused(cell),

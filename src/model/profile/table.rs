@@ -1,7 +1,7 @@
 //! The table of behaviours: one row each, in the order of their first release, the attacher's last.
 //!
 //! A row's releases count from a plain release number: `since` is the first from which on all have it, `picks` are the
-//! first patch releases of earlier lines that got it as a backport.
+//! first patch releases of earlier lines that got it as a backport. `told` says why the model does not act on a row.
 
 use super::Component::{Attacher, Controller, Kubelet};
 use super::Known::{Changelog, Code, Inferred, Run, Thread};
@@ -13,7 +13,7 @@ const fn v(major: u16, minor: u16, patch: u16) -> Version {
 
 macro_rules! table {
     ($($behaviour:ident $name:literal $component:ident
-        since $since:expr, picks $picks:expr, briefly $briefly:expr, origin $origin:literal, closes $closes:expr, known $known:ident
+        since $since:expr, picks $picks:expr, briefly $briefly:expr, origin $origin:literal, closes $closes:expr, known $known:ident$(, told $told:literal)?
         with $with:literal
         without $without:literal)*) => {
         /// A named behaviour; each has a row in [`ROWS`].
@@ -39,6 +39,7 @@ macro_rules! table {
                 origin: $origin,
                 closes: &$closes,
                 known: $known,
+                told: [$($told,)? ""][0],
             },)*
         ];
     };
@@ -46,12 +47,12 @@ macro_rules! table {
 
 table! {
     UncertainStateOnAttachError "uncertain_state_on_attach_error" Controller
-        since v(1, 14, 0), picks [], briefly [], origin "#71276", closes [], known Code
+        since v(1, 14, 0), picks [], briefly [], origin "#71276", closes [], known Code, told "every release from 1.16 on has it"
         with "a failed attach leaves the volume uncertain, to be tried again or detached"
         without "a failed attach is forgotten"
 
     BackoffResetOnOtherOpName "backoff_reset_on_other_op_name" Controller
-        since v(1, 15, 0), picks [], briefly [], origin "#75213", closes [], known Code
+        since v(1, 15, 0), picks [], briefly [], origin "#75213", closes [], known Code, told "every release from 1.16 on has it"
         with "another operation on the volume may start during a back-off and resets it"
         without "any operation on the volume waits for the back-off"
 
@@ -71,7 +72,7 @@ table! {
         without "one operation at a time for a shareable volume on all nodes"
 
     VerifyReadsVaFromInformer "verify_reads_va_from_informer" Controller
-        since v(1, 19, 0), picks [], briefly [], origin "#91307", closes [], known Changelog
+        since v(1, 19, 0), picks [], briefly [], origin "#91307", closes [], known Changelog, told "the model's informer knows of attachments what the API knows"
         with "the minutely check reads VolumeAttachments from the informer, the API on a miss"
         without "the minutely check reads each VolumeAttachment from the API"
 
@@ -96,7 +97,7 @@ table! {
         without "knows only what nodes report at start; announced but unfinished detaches are forgotten"
 
     VaWalkTranslatesMigrated "va_walk_translates_migrated" Controller
-        since v(1, 22, 0), picks [v(1, 21, 2), v(1, 20, 8), v(1, 19, 12)], briefly [], origin "#101737, #102176", closes [101423], known Thread
+        since v(1, 22, 0), picks [v(1, 21, 2), v(1, 20, 8), v(1, 19, 12)], briefly [], origin "#101737, #102176", closes [101423], known Thread, told "a migrated volume has one name in the model; the diagnosis asks for the release"
         with "the walk at start names migrated volumes as CSI volumes"
         without "the walk at start uses in-tree names and detaches live migrated volumes"
 
@@ -151,12 +152,12 @@ table! {
         without "stops at the first failed patch and forgets that later nodes are due"
 
     StructuredReconcilerLogs "structured_reconciler_logs" Controller
-        since v(1, 24, 0), picks [], briefly [], origin "", closes [], known Code
+        since v(1, 24, 0), picks [], briefly [], origin "", closes [], known Code, told "what is printed; the table of messages has both wordings"
         with "logs key=value"
         without "logs plain text"
 
     CsiTimeoutMessageNamesDriver "csi_timeout_message_names_driver" Controller
-        since v(1, 24, 0), picks [], briefly [], origin "#108628", closes [], known Code
+        since v(1, 24, 0), picks [], briefly [], origin "#108628", closes [], known Code, told "what is printed; the table of messages has both wordings"
         with "time-outs name the driver they waited for"
         without "time-outs name only the volume"
 
@@ -216,7 +217,7 @@ table! {
         without "the time-out's list of unattached volumes holds all that are not mounted"
 
     ForcedMetricHasReason "forced_metric_has_reason" Controller
-        since v(1, 28, 0), picks [], briefly [], origin "#119185", closes [], known Thread
+        since v(1, 28, 0), picks [], briefly [], origin "#119185", closes [], known Thread, told "recordings hold no metrics"
         with "the forced-detach metric tells the reason"
         without "the forced-detach metric only counts"
 
@@ -236,12 +237,12 @@ table! {
         without "keeps a mounted flag for each attached volume"
 
     PodDeleteTombstone "pod_delete_tombstone" Controller
-        since v(1, 26, 0), picks [], briefly [], origin "", closes [], known Inferred
+        since v(1, 36, 0), picks [], briefly [], origin "#136701", closes [], known Code
         with "a pod deletion seen late still counts"
         without "a pod deletion seen late is left to the populator"
 
     NoKeepTerminatedVolumes "no_keep_terminated_volumes" Controller
-        since v(1, 31, 0), picks [], briefly [], origin "#122082", closes [], known Inferred
+        since v(1, 31, 0), picks [], briefly [], origin "#122082", closes [], known Code
         with "terminated pods always let their volumes go"
         without "the annotation keep-terminated-pod-volumes keeps terminated pods' volumes attached"
 
@@ -256,12 +257,12 @@ table! {
         without "may drop a volume that was staged meanwhile"
 
     KubeletSkipBusyVolumes "kubelet_skip_busy_volumes" Kubelet
-        since v(1, 32, 0), picks [], briefly [], origin "", closes [], known Inferred
+        since v(1, 32, 0), picks [], briefly [], origin "", closes [], known Code
         with "leaves volumes with a running operation alone"
         without "tries to start operations that are refused"
 
     PodRejectedOnAttachLimit "pod_rejected_on_attach_limit" Kubelet
-        since v(1, 35, 0), picks [], briefly [], origin "#132933, #130007", closes [], known Code
+        since v(1, 35, 0), picks [], briefly [], origin "#132933, #130007", closes [], known Code, told "the kubelet's admission is not modelled; that a pod was rejected is read from its facts"
         with "rejects a pod when the driver has no room for its volume"
         without "waits for ever when the driver has no room for the volume"
 
@@ -286,7 +287,7 @@ table! {
         without "the walk at start skips attachments of drivers that no longer attach"
 
     PatchNotUpdate "patch_not_update" Attacher
-        since v(2, 0, 0), picks [], briefly [], origin "external-attacher#177", closes [], known Changelog
+        since v(2, 0, 0), picks [], briefly [], origin "external-attacher#177", closes [], known Changelog, told "nobody writes an attachment in the model while the attacher does"
         with "patches VolumeAttachments"
         without "updates VolumeAttachments, conflicts and all"
 
@@ -321,7 +322,7 @@ table! {
         without "writes the status, then removes the finalizer, and may unpublish twice"
 
     AttachErrorCode "attach_error_code" Attacher
-        since v(4, 12, 0), picks [], briefly [], origin "external-attacher#662", closes [], known Changelog
+        since v(4, 12, 0), picks [], briefly [], origin "external-attacher#662", closes [], known Changelog, told "what is written; the text of attachError is read either way"
         with "writes the gRPC code into attachError"
         without "writes only the text into attachError (4.10, 4.11: unless the gate MutableCSINodeAllocatableCount is on)"
 }

@@ -22,6 +22,10 @@ use crate::time::{Span, Time};
 pub(super) const PASS: Span = Span::millis(100);
 /// How long attach and detach wait for the attacher.
 pub(crate) const PATIENCE: Span = Span::secs(120);
+/// How long a detach waited before `csi_detach_wait_2m`.
+const OLD_DETACH_PATIENCE: Span = Span::secs(10);
+/// How long an attach waited before `csi_attach_wait_2m`.
+const OLD_ATTACH_PATIENCE: Span = Span::secs(15);
 /// First look of a wait that polls.
 const FIRST_LOOK: Span = Span::millis(500);
 /// Longest pause between two looks.
@@ -437,7 +441,7 @@ impl Process {
             .collect();
         for (pair, operation) in due {
             let outcome = if operation.asked {
-                Self::outcome(board, pair, &operation, now)
+                self.outcome(board, pair, &operation, now)
             } else if operation.detach {
                 self.ask_detach(board, attacher, pair, now)
             } else {
@@ -518,8 +522,8 @@ impl Process {
         None
     }
 
-    fn outcome(board: &Board, pair: Pair, operation: &Operation, now: Time) -> Option<bool> {
-        let late = now - operation.began > PATIENCE;
+    fn outcome(&self, board: &Board, pair: Pair, operation: &Operation, now: Time) -> Option<bool> {
+        let late = now - operation.began > patience(self.profile, operation.detach);
         match (board.attachments.get(&pair), operation.detach) {
             // An attachment that vanished is what a detach waits for, and ends an attach at once.
             (None, detach) => Some(detach),
@@ -529,6 +533,15 @@ impl Process {
             (Some(object), false) if object.attach_error => Some(false),
             _ => late.then_some(false),
         }
+    }
+}
+
+/// How long an operation of this release waits for the attacher.
+fn patience(profile: Profile, detach: bool) -> Span {
+    match detach {
+        true if !profile.has(Behaviour::CsiDetachWait2m) => OLD_DETACH_PATIENCE,
+        false if !profile.has(Behaviour::CsiAttachWait2m) => OLD_ATTACH_PATIENCE,
+        _ => PATIENCE,
     }
 }
 
@@ -649,4 +662,18 @@ fn lookup(board: &Board, node: NodeId) -> Lookup {
     cached.map_or(Lookup::NotFound, |object| {
         Lookup::Found(object.attached.iter().map(|volume| (*volume, PathId::NONE)).collect())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detach_waited_ten_seconds_until_1_16_2() {
+        for (version, detach) in [("1.16.2", 10), ("1.16.3", 120), ("1.36.2", 120)] {
+            let profile = Profile::of(version.parse().unwrap());
+            assert_eq!(patience(profile, true), Span::secs(detach), "{version}");
+            assert_eq!(patience(profile, false), Span::secs(120), "{version}");
+        }
+    }
 }
