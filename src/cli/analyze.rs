@@ -87,7 +87,11 @@ impl Analyze {
         let progress = output.progress("replaying");
         let mut report = if drawn {
             settle_ages(&mut reading);
-            let lines = if self.html.is_some() { About::WITH_LINES } else { About::default() };
+            let lines = if self.html.is_some() {
+                About::WITH_LINES
+            } else {
+                About::default()
+            };
             reported(&Case::of(reading, &options), &lines)
         } else {
             pipeline::report_on(clusters::apart(reading), &options)

@@ -141,7 +141,12 @@ impl fmt::Display for CliError {
                     "no cluster {} is there: nothing tells that these are recordings of several; leave --cluster out.",
                     clean(name)
                 ),
-                _ => write!(f, "no cluster is called {}; there are {}.", clean(name), clean(&and(names))),
+                _ => write!(
+                    f,
+                    "no cluster is called {}; there are {}.",
+                    clean(name),
+                    clean(&and(names))
+                ),
             },
             CliError::NoSuchMechanism { name, similar } if similar.is_empty() => {
                 write!(

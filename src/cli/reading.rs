@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::fact::{self, ReadOptions, Reading};
 use crate::graph::cast::{Cast, Node, Volume};
 use crate::model::profile::Version;
-use crate::pipeline::{Case, Cluster, Options, clusters};
+use crate::pipeline::{Case, Cluster, Options, Parted, clusters};
 use crate::record::Zone;
 use crate::replay::lives::window;
 use crate::time::Time;
@@ -64,12 +64,7 @@ impl Input {
 
     /// Like [`Input::read_one`], with options of the caller's; ages are left as they are.
     pub fn read_one_with(&self, options: &ReadOptions, output: &Output) -> Result<Reading, CliError> {
-        let parted = clusters::told_apart(self.read_with(options, output)?);
-        let [one] = <[Cluster; 1]>::try_from(parted.clusters).map_err(|several| CliError::Clusters {
-            because: several.first().map_or(String::new(), |first| first.because.clone()),
-            names: several.into_iter().map(|cluster| cluster.name).collect(),
-        })?;
-        Ok(one.reading)
+        one_of(clusters::told_apart(self.read_with(options, output)?))
     }
 
     /// Reads everything with options of the caller's, ages as they are, and keeps of it what is chosen.
@@ -93,10 +88,12 @@ impl Input {
         let parted = clusters::told_apart(reading);
         let names: Vec<String> = parted.clusters.iter().map(|cluster| cluster.name.clone()).collect();
         let found = parted.clusters.into_iter().find(|cluster| cluster.name == *chosen);
-        found.map(|cluster| cluster.reading).ok_or_else(|| CliError::NoSuchCluster {
-            name: chosen.clone(),
-            names,
-        })
+        found
+            .map(|cluster| cluster.reading)
+            .ok_or_else(|| CliError::NoSuchCluster {
+                name: chosen.clone(),
+                names,
+            })
     }
 
     /// Whether there is anything to work with.
@@ -114,6 +111,15 @@ impl Input {
         }
         Ok(())
     }
+}
+
+/// What the only cluster recorded: most questions are about one.
+pub fn one_of(parted: Parted) -> Result<Reading, CliError> {
+    let [one] = <[Cluster; 1]>::try_from(parted.clusters).map_err(|several| CliError::Clusters {
+        because: several.first().map_or(String::new(), |first| first.because.clone()),
+        names: several.into_iter().map(|cluster| cluster.name).collect(),
+    })?;
+    Ok(one.reading)
 }
 
 /// What a replay needs: input, and the release to replay.

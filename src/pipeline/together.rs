@@ -31,11 +31,13 @@ pub fn joined(mut told: Vec<Told>, unsure: &[Source]) -> Report {
         all_clean &= report.verdict == Verdict::Clean;
         whole.window = spanning(whole.window, report.window);
         whole.summary = sum(whole.summary, report.summary);
-        whole.divergences.extend(report.divergences.into_iter().map(|mut divergence| {
-            divergence.headline = format!("{name}: {}", divergence.headline);
-            divergence.cluster = Some(name.clone());
-            divergence
-        }));
+        whole
+            .divergences
+            .extend(report.divergences.into_iter().map(|mut divergence| {
+                divergence.headline = format!("{name}: {}", divergence.headline);
+                divergence.cluster = Some(name.clone());
+                divergence
+            }));
         whole.waits.extend(report.waits.into_iter().map(|mut wait| {
             wait.cluster = Some(name.clone());
             wait

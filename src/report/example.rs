@@ -34,7 +34,7 @@ pub fn input() -> Input {
         kind: "klog".to_owned(),
         component: Some("kube-controller-manager".to_owned()),
         cluster: None,
-                bytes: 812_345,
+        bytes: 812_345,
         lines: 4_321,
         used: 400,
         irrelevant: 3_915,

@@ -96,7 +96,9 @@ impl Report {
     pub fn around(&self, divergence: &Divergence) -> (&Profile, Option<Window>) {
         let named = divergence.cluster.as_ref();
         let cluster = named.and_then(|name| self.clusters.iter().find(|cluster| cluster.name == *name));
-        cluster.map_or((&self.profile, self.window), |cluster| (&cluster.profile, cluster.window))
+        cluster.map_or((&self.profile, self.window), |cluster| {
+            (&cluster.profile, cluster.window)
+        })
     }
 }
 

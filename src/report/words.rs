@@ -114,11 +114,7 @@ pub fn key_steps(divergence: &Divergence) -> impl Iterator<Item = (Part, &Step)>
 pub fn release(report: &Report, divergence: &Divergence) -> Option<String> {
     let (profile, _) = report.around(divergence);
     let release = profile.release.as_deref().unwrap_or(&profile.kubernetes);
-    let release = format!(
-        "{}{}",
-        clean(release),
-        if profile.assumed { " (assumed)" } else { "" }
-    );
+    let release = format!("{}{}", clean(release), if profile.assumed { " (assumed)" } else { "" });
     let fixes = match (divergence.fixes.as_slice(), divergence.fixed_in.as_deref()) {
         ([], None) => None,
         ([], Some(fix)) => Some(format!("{} has the fix", clean(fix))),

@@ -150,7 +150,12 @@ pub fn named(fact: &Fact) -> impl Iterator<Item = (Sort, &Name)> {
 fn is_act(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::AttachStarted | Kind::AttachOk | Kind::AttachFailed | Kind::DetachStarted | Kind::DetachOk | Kind::DetachFailed
+        Kind::AttachStarted
+            | Kind::AttachOk
+            | Kind::AttachFailed
+            | Kind::DetachStarted
+            | Kind::DetachOk
+            | Kind::DetachFailed
     )
 }
 
@@ -208,13 +213,20 @@ fn two_of_a_name(marks: &[&Marks], group: &[usize], folder: &[&str]) -> Vec<Conf
         }
     }
     let mut names: Vec<_> = named.into_iter().collect();
-    names.retain(|(_, told)| told.iter().any(|one| told.first().is_some_and(|first| first.group != one.group)));
-    names.sort_by(|(one, _), (other, _)| one.cmp(other));
+    names.retain(|(_, told)| {
+        told.iter()
+            .any(|one| told.first().is_some_and(|first| first.group != one.group))
+    });
+    names.sort_by_key(|(named, _)| *named);
     let mut found: Vec<Conflict> = Vec::new();
     for (_, mut told) in names {
         told.sort_by_key(|told| (told.life.created, told.group, &told.life.uid));
         for (at, one) in told.iter().enumerate() {
-            let others = told.iter().skip(at + 1).take(NEXT).filter(|other| other.group != one.group);
+            let others = told
+                .iter()
+                .skip(at + 1)
+                .take(NEXT)
+                .filter(|other| other.group != one.group);
             found.extend(others.filter_map(|other| lived_together(one, other)));
         }
         // One is enough for each two groups, and names are many.
@@ -286,7 +298,10 @@ fn set_back(marks: &[&Marks], group: &[usize]) -> Vec<Conflict> {
     let mut born: BTreeMap<usize, Vec<(Time, u64, &Life)>> = BTreeMap::new();
     for (marks, group) in marks.iter().zip(group) {
         reached.entry(*group).or_default().extend(&marks.reached);
-        let lives = marks.lives.values().filter_map(|life| Some((life.created?, life.revision?, life)));
+        let lives = marks
+            .lives
+            .values()
+            .filter_map(|life| Some((life.created?, life.revision?, life)));
         born.entry(*group).or_default().extend(lives);
     }
     for reached in reached.values_mut() {
@@ -403,7 +418,10 @@ fn two_that_lead(marks: &[&Marks], group: &[usize]) -> Vec<Conflict> {
 /// From when to when acts of two alternated, where that is too fast for one cluster. Equal moments tell that it is one
 /// log, collected twice.
 fn by_turns(one: &[Time], other: &[Time]) -> Option<(Time, Time)> {
-    let both = one.iter().map(|at| (*at, false)).chain(other.iter().map(|at| (*at, true)));
+    let both = one
+        .iter()
+        .map(|at| (*at, false))
+        .chain(other.iter().map(|at| (*at, true)));
     let mut both: Vec<(Time, bool)> = both.collect();
     both.sort_unstable();
     let mut turns: Vec<Time> = Vec::new();
@@ -439,7 +457,10 @@ mod tests {
 
     #[test]
     fn two_that_act_by_turns_are_of_two() {
-        let (one, other) = (seconds(&[0, 10, 20, 30, 40, 50, 60]), seconds(&[5, 15, 25, 35, 45, 55, 65]));
+        let (one, other) = (
+            seconds(&[0, 10, 20, 30, 40, 50, 60]),
+            seconds(&[5, 15, 25, 35, 45, 55, 65]),
+        );
         assert!(by_turns(&one, &other).is_some());
         let copied: Vec<Time> = one.iter().skip(1).copied().collect();
         assert_eq!(by_turns(&one, &copied), None, "the same log, collected twice");

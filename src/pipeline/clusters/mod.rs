@@ -48,7 +48,11 @@ pub fn apart(reading: Reading) -> Parted {
 /// Like [`apart`], with ages as they are.
 #[must_use]
 pub fn told_apart(reading: Reading) -> Parted {
-    let found = if reading.sources.len() < 2 { None } else { sets(&reading) };
+    let found = if reading.sources.len() < 2 {
+        None
+    } else {
+        sets(&reading)
+    };
     let Some(found) = found else {
         return Parted {
             clusters: vec![Cluster {
@@ -127,12 +131,16 @@ impl Sources<'_> {
     /// Splits some of the sources, by what lies so many levels deep, until nothing contradicts; `because` says why they
     /// are not of another cluster.
     fn split(&self, some: Vec<usize>, deep: usize, because: &str, found: &mut Found) {
-        let paths: Vec<&str> = self.of(&some, &self.paths).copied().collect();
+        let paths: Vec<&str> = picked(&some, &self.paths).copied().collect();
+        // The last level is that of single sources: those of captures bear the names that they have in the whole.
         let deepest = paths.iter().map(|path| depth(path)).max().unwrap_or(0).min(DEEPEST);
-        for deep in deep..=deepest {
-            let marks: Vec<&Marks> = self.of(&some, &self.marks).collect();
-            let groups = grouped(&marks, &paths, deep);
-            let folders: Vec<&str> = paths.iter().map(|path| upto(path, depth(path).saturating_sub(1))).collect();
+        for deep in deep..=deepest + 1 {
+            let marks: Vec<&Marks> = picked(&some, &self.marks).collect();
+            let groups = grouped(&marks, &paths, (deep <= deepest).then_some(deep));
+            let folders: Vec<&str> = paths
+                .iter()
+                .map(|path| upto(path, depth(path).saturating_sub(1)))
+                .collect();
             let conflicts = marks::conflicts(&marks, &groups, &folders);
             if conflicts.is_empty() {
                 continue;
@@ -151,10 +159,6 @@ impl Sources<'_> {
         }
     }
 
-    fn of<'a, T>(&self, some: &'a [usize], all: &'a [T]) -> impl Iterator<Item = &'a T> {
-        some.iter().filter_map(|source| all.get(*source))
-    }
-
     /// The groups that contradict each other, and with each what belongs to it by its names; what belongs to several or
     /// to none is left out.
     fn settled(&self, some: &[usize], groups: &[usize], conflicts: &[Conflict]) -> Vec<(Vec<usize>, String)> {
@@ -168,9 +172,13 @@ impl Sources<'_> {
         }
         let none = FxHashSet::default();
         let names = |group: usize| names.get(&group).unwrap_or(&none);
-        let sure: BTreeSet<usize> = conflicts.iter().flat_map(|found| [found.between.0, found.between.1]).collect();
+        let sure: BTreeSet<usize> = conflicts
+            .iter()
+            .flat_map(|found| [found.between.0, found.between.1])
+            .collect();
         let mut places: FxHashMap<usize, Option<usize>> = sure.iter().copied().zip((0..).map(Some)).collect();
-        let mut settled: Vec<(Vec<usize>, String)> = sure.iter().map(|group| (Vec::new(), why(*group, conflicts))).collect();
+        let mut settled: Vec<(Vec<usize>, String)> =
+            sure.iter().map(|group| (Vec::new(), why(*group, conflicts))).collect();
         for (source, group) in some.iter().zip(groups) {
             let place = *places.entry(*group).or_insert_with(|| {
                 let shared = |cluster: &usize| names(*cluster).intersection(names(*group)).count();
@@ -184,20 +192,29 @@ impl Sources<'_> {
     }
 }
 
+/// Some of all.
+fn picked<'a, T>(some: &'a [usize], all: &'a [T]) -> impl Iterator<Item = &'a T> {
+    some.iter().filter_map(|at| all.get(*at))
+}
+
 /// What contradicts a group, in words.
 fn why(group: usize, conflicts: &[Conflict]) -> String {
-    let its = conflicts.iter().filter(|found| found.between.0 == group || found.between.1 == group);
+    let its = conflicts
+        .iter()
+        .filter(|found| found.between.0 == group || found.between.1 == group);
     let best = its.min_by_key(|found| (found.of.is_none(), found.of));
     best.map_or(String::new(), |found| found.because.clone())
 }
 
-/// Sources that tell the same uid belong together, and those of one folder, so many levels deep.
-fn grouped(marks: &[&Marks], paths: &[&str], deep: usize) -> Vec<usize> {
+/// Sources that tell the same uid belong together, and those of one folder, so many levels deep, where that is given.
+fn grouped(marks: &[&Marks], paths: &[&str], deep: Option<usize>) -> Vec<usize> {
     let mut sets = Sets((0..paths.len()).collect());
     let mut told: FxHashMap<&Name, usize> = FxHashMap::default();
     let mut folders: FxHashMap<&str, usize> = FxHashMap::default();
     for (source, (marks, path)) in marks.iter().zip(paths).enumerate() {
-        sets.join(*folders.entry(upto(path, deep)).or_insert(source), source);
+        if let Some(deep) = deep {
+            sets.join(*folders.entry(upto(path, deep)).or_insert(source), source);
+        }
         for uid in marks.uids() {
             sets.join(*told.entry(uid).or_insert(source), source);
         }
@@ -245,7 +262,10 @@ fn parted(reading: Reading, found: &Found) -> Parted {
 
 /// Names each cluster by what all its sources lie in, or by the first of them where others lie in that too.
 fn name(clusters: &mut [Cluster]) {
-    let common: Vec<String> = clusters.iter().map(|cluster| common(&cluster.reading.sources)).collect();
+    let common: Vec<String> = clusters
+        .iter()
+        .map(|cluster| common(&cluster.reading.sources))
+        .collect();
     for (cluster, name) in clusters.iter_mut().zip(&common) {
         let holds = |other: &&String| upto(other, depth(name)) == name;
         let own = !name.is_empty() && common.iter().filter(holds).count() == 1;
@@ -286,18 +306,4 @@ fn upto(path: &str, parts: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_have_parts() {
-        assert_eq!(depth("a.tar!b/c"), 3);
-        assert_eq!(["", "a.tar", "a.tar!b", "a.tar!b/c"], [0, 1, 2, 3].map(|deep| upto("a.tar!b/c", deep)));
-    }
-
-    #[test]
-    fn a_tie_is_nobodys() {
-        assert_eq!(most(&[1, 3, 2]), Some(1));
-        assert_eq!(most(&[3, 3, 2]), None);
-    }
-}
+mod tests;

@@ -28,7 +28,10 @@ impl Face for Markdown {
         if let Some(first) = report.clusters.first() {
             let names: Vec<&str> = report.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
             let names = plain(&and(&names));
-            lines.push(format!("Several clusters, each looked at on its own: {names} ({})", plain(&first.because)));
+            lines.push(format!(
+                "Several clusters, each looked at on its own: {names} ({})",
+                plain(&first.because)
+            ));
             lines.push(String::new());
         }
         let full: Vec<Vec<String>> = report

@@ -248,7 +248,10 @@ fn waits(ink: Ink, waits: &[Wait], sources: &Sources<'_>) -> Vec<String> {
             .evidence
             .first()
             .map_or(String::new(), |e| format!(" ({})", sources.place(e)));
-        let cluster = wait.cluster.as_ref().map_or(String::new(), |name| format!("{}: ", clean(name)));
+        let cluster = wait
+            .cluster
+            .as_ref()
+            .map_or(String::new(), |name| format!("{}: ", clean(name)));
         let text = format!(
             "{cluster}{}: {who} waits{what}{node} since {} {}{over}: on {}{ends}{place}",
             wait.kind,
