@@ -4,6 +4,7 @@
 //! archives as written), decompressed, within [`Limits`]. It exists so that no later room cares how a bundle was packed.
 //! Knows nothing of Kubernetes; writes no file, and opens no path that an archive names.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,6 +31,8 @@ pub struct Limits {
     pub entries: u64,
     /// Decompressed bytes of one entry; the entry is cut there.
     pub entry_bytes: u64,
+    /// Decompressed bytes of all entries together; nothing more is read then.
+    pub total_bytes: u64,
     /// Decompressed bytes for each compressed byte, in each layer and in all layers of a packed file together, counted
     /// once 16 MiB were written.
     pub ratio: u64,
@@ -50,6 +53,7 @@ impl Default for Limits {
         Limits {
             entries: 1_000_000,
             entry_bytes: 64 << 30,
+            total_bytes: 2 << 40,
             ratio: 1_000,
             nesting: 4,
             held_bytes: 512 << 20,
@@ -112,6 +116,7 @@ pub fn walk_from(
         met: 0,
         unlisted: 0,
         whole: None,
+        left: Rc::new(Cell::new(limits.total_bytes)),
         stop: false,
     };
     for (path, name) in paths.iter().zip(names_of(paths)) {
@@ -139,6 +144,8 @@ struct Walker<'w, 'v> {
     unlisted: u64,
     /// What the outermost packed stream has yielded.
     whole: Option<Rc<unpack::Yield>>,
+    /// Bytes that all entries together may still have.
+    left: Rc<Cell<u64>>,
     stop: bool,
 }
 
