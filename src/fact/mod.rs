@@ -14,6 +14,7 @@ use crate::time::{Span, Time};
 
 mod account;
 pub mod audit;
+mod columns;
 mod dates;
 pub mod event;
 pub mod export;

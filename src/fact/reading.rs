@@ -285,7 +285,7 @@ fn path_of(reading: &Reading, index: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Party;
+    use crate::fact::{Kind, Party};
 
     /// What is read of files with those names and texts.
     fn reading(name: &str, files: &[(&str, &str)]) -> Reading {
@@ -341,6 +341,21 @@ mod tests {
         );
         assert_eq!(found.facts.len(), 1);
         assert!(found.sources[1].notes.iter().any(|note| note.contains("used once")));
+    }
+
+    #[test]
+    fn tables_of_objects_are_read_among_other_text() {
+        let pods = "$ kubectl get pods -A -o wide\nNAMESPACE   NAME    READY   STATUS    RESTARTS   AGE   IP         NODE\n\
+                    app         web-0   1/1     Running   0          5d    10.0.0.1   n1\n";
+        let volumes = "NAME   CAPACITY   ACCESS MODES   RECLAIM POLICY   STATUS   CLAIM        STORAGECLASS   REASON   AGE\n\
+                       pv-1   1Gi        RWO            Delete           Bound    app/data-0   fast                    5d\n";
+        let found = reading("tables", &[("pods", pods), ("pv.txt", volumes)]);
+        let told: Vec<_> = found.facts.iter().map(|fact| (fact.kind, fact.line)).collect();
+        assert_eq!(told, [(Kind::PodSeen, 3), (Kind::PvSeen, 2)]);
+        assert_eq!(
+            found.sources.iter().map(|source| source.used).collect::<Vec<_>>(),
+            [1, 1]
+        );
     }
 
     #[test]
