@@ -31,6 +31,7 @@ pub mod reading;
 pub mod release;
 pub mod rotation;
 mod scribe;
+mod sieve;
 pub mod table;
 pub mod text;
 pub mod trace;
