@@ -22,9 +22,9 @@ const PLACES: usize = 1 << 15;
 #[derive(Debug)]
 pub struct Sieve {
     /// How far the window can be moved, by the letters at its end; 0 where a word may stand in it.
-    moves: Box<[u8; PLACES]>,
+    moves: Vec<u8>,
     /// Whether any word begins with letters like these, a bit for each: the tables have to stay in the nearest cache.
-    begins: Box<[u64; PLACES / 64]>,
+    begins: Vec<u64>,
     /// What follows the window, of all words that begin with it.
     words: FxHashMap<[u8; WINDOW], Vec<Box<[u8]>>>,
     /// Words shorter than the window.
@@ -35,8 +35,8 @@ impl Sieve {
     /// A sieve for these words.
     pub fn of(words: impl IntoIterator<Item = String>) -> Sieve {
         let mut sieve = Sieve {
-            moves: Box::new([FARTHEST; PLACES]),
-            begins: Box::new([0; PLACES / 64]),
+            moves: vec![FARTHEST; PLACES],
+            begins: vec![0; PLACES / 64],
             words: FxHashMap::default(),
             short: Vec::new(),
         };
@@ -46,7 +46,7 @@ impl Sieve {
                 continue;
             };
             sieve.words.entry(*window).or_default().push(rest.into());
-            let head = head_of(window);
+            let head = head_of(*window);
             if let Some(bits) = sieve.begins.get_mut(head / 64) {
                 *bits |= 1 << (head % 64);
             }
@@ -70,7 +70,7 @@ impl Sieve {
             let [.., a, b, c] = window;
             let mut by = usize::from(self.moves.get(place([*a, *b, *c])).copied().unwrap_or_default());
             if by == 0 {
-                if self.begins_like(window) && self.stands(window, after) {
+                if self.begins_like(*window) && self.stands(*window, after) {
                     return true;
                 }
                 by = 1;
@@ -80,7 +80,7 @@ impl Sieve {
         false
     }
 
-    fn begins_like(&self, window: &[u8; WINDOW]) -> bool {
+    fn begins_like(&self, window: [u8; WINDOW]) -> bool {
         let head = head_of(window);
         self.begins
             .get(head / 64)
@@ -88,8 +88,8 @@ impl Sieve {
     }
 
     /// Whether a word that begins with the window goes on as the line does.
-    fn stands(&self, window: &[u8; WINDOW], after: &[u8]) -> bool {
-        let words = self.words.get(window);
+    fn stands(&self, window: [u8; WINDOW], after: &[u8]) -> bool {
+        let words = self.words.get(&window);
         words.is_some_and(|rests| rests.iter().any(|rest| after.starts_with(rest)))
     }
 }
@@ -101,8 +101,8 @@ fn place([a, b, c]: [u8; TAIL]) -> usize {
 }
 
 /// Where the beginning of a window stands in a table.
-fn head_of([a, _, c, _, e, ..]: &[u8; WINDOW]) -> usize {
-    place([*a, *c, *e])
+fn head_of([a, _, c, _, e, ..]: [u8; WINDOW]) -> usize {
+    place([a, c, e])
 }
 
 #[cfg(test)]
