@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::clock;
 use crate::diagnose::tell::Teller;
 use crate::diagnose::{self, Finding, Findings, coverage};
-use crate::fact::{self, FactError, ReadOptions, Reading};
+use crate::fact::{self, FactError, ReadOptions, Reading, Source};
 use crate::graph::cast::Cast;
 use crate::model::profile::{Profile, Version};
 use crate::model::world::World;
@@ -20,9 +20,13 @@ use crate::time::{Span, Time};
 use crate::trace::Cut;
 use crate::whatif;
 
+pub mod clusters;
 pub mod release;
+mod together;
 
+pub use clusters::{Cluster, Parted};
 pub use release::Release;
+use together::Told;
 
 /// What a caller may set.
 #[derive(Clone, Debug, Default)]
@@ -207,23 +211,28 @@ impl Case {
     /// The sources, as the report lists them.
     #[must_use]
     pub fn inputs(&self) -> Vec<Input> {
-        let inputs = self.reading.sources.iter().map(|source| Input {
-            path: source.path.clone(),
-            kind: source.format.to_owned(),
-            component: source.party.as_ref().map(ToString::to_string),
-            bytes: source.bytes,
-            lines: source.lines,
-            used: source.used,
-            irrelevant: source.irrelevant,
-            not_understood: source.not_understood,
-            clock: Clock {
-                offset_ms: source.offset.map_or(0.0, |offset| millis(offset.by)),
-                bound_ms: source.offset.and_then(|offset| offset.bound).map(millis),
-                zone: source.zone.clone(),
-            },
-            notes: source.notes.iter().cloned().chain(source.assumed.clone()).collect(),
-        });
-        inputs.collect()
+        self.reading.sources.iter().map(input).collect()
+    }
+}
+
+/// A source, as the report lists it.
+fn input(source: &Source) -> Input {
+    Input {
+        path: source.path.clone(),
+        kind: source.format.to_owned(),
+        component: source.party.as_ref().map(ToString::to_string),
+        cluster: None,
+        bytes: source.bytes,
+        lines: source.lines,
+        used: source.used,
+        irrelevant: source.irrelevant,
+        not_understood: source.not_understood,
+        clock: Clock {
+            offset_ms: source.offset.map_or(0.0, |offset| millis(offset.by)),
+            bound_ms: source.offset.and_then(|offset| offset.bound).map(millis),
+            zone: source.zone.clone(),
+        },
+        notes: source.notes.iter().cloned().chain(source.assumed.clone()).collect(),
     }
 }
 
@@ -236,7 +245,25 @@ fn millis(span: Span) -> f64 {
     span.0 as f64 / 1000.0
 }
 
-/// Analyses paths: the main job.
+/// Analyses paths: the main job. Recordings of several clusters are told apart and analysed each on its own.
+///
+/// # Errors
+/// A path that cannot be read.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, FactError> {
-    Ok(Case::open(paths, options)?.report())
+    let whole = ReadOptions {
+        keep_ages: true,
+        ..options.read.clone()
+    };
+    Ok(report_on(clusters::apart(fact::read(paths, &whole)?), options))
+}
+
+/// The report on each cluster, as one.
+#[must_use]
+pub fn report_on(parted: Parted, options: &Options) -> Report {
+    let told = parted.clusters.into_iter().map(|cluster| Told {
+        name: cluster.name,
+        because: cluster.because,
+        report: Case::of(cluster.reading, options).report(),
+    });
+    together::joined(told.collect(), &parted.unsure)
 }

@@ -120,6 +120,25 @@ fn one_key_gives_the_same_names_in_every_face() {
 }
 
 #[test]
+fn a_redacted_capture_gives_the_verdict_and_knows_no_name() {
+    let scratch = Scratch::new("capture");
+    let trace = scratch.0.join("small.adtrace");
+    let mut capture = adtrace();
+    capture
+        .arg("capture")
+        .arg(founding())
+        .args(["--key", "k", "--output"])
+        .arg(&trace);
+    assert_eq!(run(&mut capture).status.code(), Some(0));
+    let written = std::fs::read_to_string(&trace).expect("it was written");
+    for name in names() {
+        assert!(!stands_in(&written, &name), "{name} is still there");
+    }
+    let done = run(adtrace().arg("analyze").arg(&trace).arg("--brief"));
+    assert!(text(&done.stdout).contains("detach-backoff-drops-report-as-attached (proven)"));
+}
+
+#[test]
 fn colours_follow_the_environment() {
     let coloured = |set: &[(&str, &str)]| {
         let mut command = adtrace();

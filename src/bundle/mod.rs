@@ -4,11 +4,15 @@
 //! archives as written), decompressed, within [`Limits`]. It exists so that no later room cares how a bundle was packed.
 //! Knows nothing of Kubernetes; writes no file, and opens no path that an archive names.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use crate::time::{Span, Time};
 
@@ -27,6 +31,8 @@ pub struct Limits {
     pub entries: u64,
     /// Decompressed bytes of one entry; the entry is cut there.
     pub entry_bytes: u64,
+    /// Decompressed bytes of all entries together; nothing more is read then.
+    pub total_bytes: u64,
     /// Decompressed bytes for each compressed byte, in each layer and in all layers of a packed file together, counted
     /// once 16 MiB were written.
     pub ratio: u64,
@@ -47,6 +53,7 @@ impl Default for Limits {
         Limits {
             entries: 1_000_000,
             entry_bytes: 64 << 30,
+            total_bytes: 2 << 40,
             ratio: 1_000,
             nesting: 4,
             held_bytes: 512 << 20,
@@ -109,13 +116,14 @@ pub fn walk_from(
         met: 0,
         unlisted: 0,
         whole: None,
+        left: Rc::new(Cell::new(limits.total_bytes)),
         stop: false,
     };
-    for path in paths {
+    for (path, name) in paths.iter().zip(names_of(paths)) {
         if walker.stop {
             break;
         }
-        walker.given(path, paths.len() > 1)?;
+        walker.given(path, &name, paths.len() > 1)?;
     }
     if walker.unlisted > 0 {
         let why = format!("{} more were not read, or not to their end", walker.unlisted);
@@ -136,6 +144,8 @@ struct Walker<'w, 'v> {
     unlisted: u64,
     /// What the outermost packed stream has yielded.
     whole: Option<Rc<unpack::Yield>>,
+    /// Bytes that all entries together may still have.
+    left: Rc<Cell<u64>>,
     stop: bool,
 }
 
@@ -143,8 +153,8 @@ struct Walker<'w, 'v> {
 const LISTED: usize = 10_000;
 
 impl Walker<'_, '_> {
-    /// One path of the command line.
-    fn given(&mut self, path: &Path, several: bool) -> Result<(), BundleError> {
+    /// One path of the command line, shown by that name.
+    fn given(&mut self, path: &Path, name: &str, several: bool) -> Result<(), BundleError> {
         if path.as_os_str() == "-" {
             return self.unpack("-", None, &mut self.limits.meter.on(io::stdin().lock()), 0);
         }
@@ -157,13 +167,13 @@ impl Walker<'_, '_> {
             let prefix = match self.way_to(path) {
                 Some(way) if way.is_empty() => way,
                 Some(way) => format!("{way}/"),
-                None if several => format!("{}/", name_of(path)),
+                None if several => format!("{name}/"),
                 None => String::new(),
             };
             return self.directory(path, &prefix);
         }
         let mut file = self.limits.meter.on(File::open(path).map_err(opened)?);
-        let shown = self.way_to(path).unwrap_or_else(|| name_of(path));
+        let shown = self.way_to(path).unwrap_or_else(|| name.to_owned());
         self.file(&shown, modified(&meta), &mut file)
     }
 
@@ -246,12 +256,43 @@ impl Walker<'_, '_> {
     }
 }
 
-/// A file's name as shown when the file itself was given.
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(
-        || path.to_string_lossy().into_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+/// The names of paths as given: their last part, and of paths that end alike as many parts as tell them apart.
+fn names_of(paths: &[PathBuf]) -> Vec<String> {
+    let parts: Vec<Vec<String>> = paths.iter().map(|path| parts_of(path)).collect();
+    let mut shown = vec![1_usize; parts.len()];
+    loop {
+        let name = |(of, shown): (&Vec<String>, &usize)| {
+            let left_out = of.len().saturating_sub(*shown);
+            of.get(left_out..).unwrap_or(of).join("/")
+        };
+        let names: Vec<String> = parts.iter().zip(&shown).map(name).collect();
+        let mut bearers: FxHashMap<&str, BTreeSet<&[String]>> = FxHashMap::default();
+        for (name, of) in names.iter().zip(&parts) {
+            bearers.entry(name).or_default().insert(of);
+        }
+        let mut longer = false;
+        for ((name, of), shown) in names.iter().zip(&parts).zip(&mut shown) {
+            let alone = bearers.get(name.as_str()).is_none_or(|bearers| bearers.len() < 2);
+            if !alone && *shown < of.len() {
+                (*shown, longer) = (*shown + 1, true);
+            }
+        }
+        if !longer {
+            return names;
+        }
+    }
+}
+
+/// The named parts of a path; of one that ends in no name (`..`) itself.
+fn parts_of(path: &Path) -> Vec<String> {
+    if path.file_name().is_none() {
+        return vec![path.to_string_lossy().into_owned()];
+    }
+    let named = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    named.collect()
 }
 
 /// Modification time of a file.

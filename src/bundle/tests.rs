@@ -341,3 +341,15 @@ fn a_truncated_stream_gives_what_is_there_and_a_note() {
         walk.skipped
     );
 }
+
+#[test]
+fn paths_that_end_alike_are_told_apart() {
+    let place = Scratch::new("alike");
+    let one = place.write("one/bundle/a.log", b"1");
+    let other = place.write("other/bundle/a.log", b"2");
+    let folders = [&one, &other].map(|file| file.parent().unwrap().to_owned());
+    let (found, _) = seen(&folders, &Limits::default());
+    assert_eq!(found, [pair("one/bundle/a.log", "1"), pair("other/bundle/a.log", "2")]);
+    let (found, _) = seen(&[one, other], &Limits::default());
+    assert_eq!(found, [pair("one/bundle/a.log", "1"), pair("other/bundle/a.log", "2")]);
+}

@@ -78,6 +78,29 @@ struct Guarded<R> {
     fault: Rc<Cell<Option<String>>>,
 }
 
+/// Keeps all entries together within the limit.
+struct Shared<'s, R> {
+    inner: R,
+    left: &'s Cell<u64>,
+    /// There was more than may be read.
+    beyond: bool,
+}
+
+impl<R: Read> Read for Shared<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 && !into.is_empty() {
+            self.beyond |= self.inner.read(&mut [0])? > 0;
+            return Ok(0);
+        }
+        let room = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+        let (into, _) = into.split_at_mut(room);
+        let got = self.inner.read(into)?;
+        self.left.set(left.saturating_sub(got as u64));
+        Ok(got)
+    }
+}
+
 impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.stopped {
@@ -206,11 +229,23 @@ impl Walker<'_, '_> {
         done
     }
 
-    /// A plain file, within the limit for one entry.
+    /// A plain file, within the limits for one entry and for all.
     fn content(&mut self, path: &str, modified: Option<Time>, bytes: &mut dyn Read) -> Result<(), BundleError> {
-        let fault = Rc::default();
-        let mut guarded = self.guarded(bytes, None, &fault);
-        self.entry(path, modified, &mut guarded)?;
+        let (fault, left) = (Rc::default(), Rc::clone(&self.left));
+        let mut shared = Shared {
+            inner: self.guarded(bytes, None, &fault),
+            left: &left,
+            beyond: false,
+        };
+        self.entry(path, modified, &mut shared)?;
+        if shared.beyond {
+            let most = self.limits.total_bytes;
+            self.skip(
+                path,
+                format!("the limit of {most} bytes in all is reached; nothing more is read"),
+            );
+            self.stop = true;
+        }
         self.note_fault(path, &fault);
         Ok(())
     }

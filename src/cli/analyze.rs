@@ -9,6 +9,8 @@ use super::output::{Colour, Output, width};
 use super::reading::CaseInput;
 use super::redact::Names;
 use crate::ask::timeline::{About, reported};
+use crate::fact::settle_ages;
+use crate::pipeline::{self, Case, clusters};
 use crate::report::faces::{
     brief::Brief, github::GitHub, json_lines::JsonLines, junit::JUnit, markdown::Markdown, mermaid::Mermaid,
     sarif::Sarif, viewer::Viewer,
@@ -68,19 +70,31 @@ enum Format {
 
 impl Analyze {
     pub fn run(&self, output: &mut Output) -> Result<u8, CliError> {
-        let mut reading = self.input.input.read(output)?;
+        let input = &self.input.input;
+        let drawn = self.html.is_some() || self.format == Format::Trace;
+        let mut reading = if drawn {
+            input.read_one_with(&input.options(), output)?
+        } else {
+            input.read_with(&input.options(), output)?
+        };
         if self.redact || self.names.asked() {
             // Before anything is made of it, so that no face can know a name.
             let redactor = Redactor::of(&reading, &self.names.key()?)?;
             reading = redactor.reading(&reading)?;
             self.names.keep(&redactor, self.html.as_deref(), output)?;
         }
-        let case = self.input.case_of(reading);
+        let options = self.input.options();
         let progress = output.progress("replaying");
-        let mut report = match (&self.html, self.format) {
-            (Some(_), _) => reported(&case, &About::WITH_LINES),
-            (None, Format::Trace) => reported(&case, &About::default()),
-            (None, _) => case.report(),
+        let mut report = if drawn {
+            settle_ages(&mut reading);
+            let lines = if self.html.is_some() {
+                About::WITH_LINES
+            } else {
+                About::default()
+            };
+            reported(&Case::of(reading, &options), &lines)
+        } else {
+            pipeline::report_on(clusters::apart(reading), &options)
         };
         drop(progress);
         if let Some(path) = &self.html {

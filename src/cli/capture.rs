@@ -10,7 +10,7 @@ use super::output::Output;
 use super::reading::{Input, moment};
 use super::redact::Names;
 use crate::clock;
-use crate::fact::{ReadOptions, Reading, trace};
+use crate::fact::{ReadOptions, Reading, settle_ages, trace};
 use crate::graph::cast::Cast;
 use crate::pipeline::Options;
 use crate::time::Time;
@@ -62,10 +62,12 @@ impl Capture {
         };
         let options = ReadOptions {
             root: self.root.clone(),
-            keep_ages: cut.is_whole() && !self.shrink,
             ..self.input.options()
         };
-        let mut reading = self.input.read_with(&options, output)?;
+        let mut reading = self.input.read_one_with(&options, output)?;
+        if !cut.is_whole() || self.shrink {
+            settle_ages(&mut reading);
+        }
         if !cut.is_whole() {
             // The borders are moments on the corrected axis, and what is left may no longer tell which clock was wrong.
             let cast = Cast::of(&reading.facts);

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::output::{Output, TextOrJson};
+use super::reading::one_of;
 use crate::fact::{self, ReadOptions};
-use crate::pipeline::{Case, Options};
+use crate::pipeline::{Case, Options, clusters};
 use crate::report::text::{clean, millis};
 use crate::trace::diff::{Change, Diff, Field, Moment, Parted, Side};
 
@@ -50,7 +51,10 @@ fn side(path: &Path) -> Result<Side, CliError> {
     if let Some(side) = report(path)? {
         return Ok(side);
     }
-    let reading = fact::read(&[path.to_owned()], &ReadOptions::default())?;
+    let reading = one_of(clusters::apart(fact::read(
+        &[path.to_owned()],
+        &ReadOptions::default(),
+    )?))?;
     if reading.facts.is_empty() {
         return Err(CliError::NothingRecognised {
             paths: vec![path.to_owned()],

@@ -33,7 +33,7 @@ impl Doctor {
             output.writer().write_all(POLICY.as_bytes())?;
             return Ok(0);
         }
-        let case = Case::of(self.input.read(output)?, &Options::default());
+        let case = Case::of(self.input.read_one(output)?, &Options::default());
         let advice = Advice::of(&case, &case.verdict());
         match self.format {
             TextOrJson::Json => output.json(&advice)?,

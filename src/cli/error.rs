@@ -28,6 +28,20 @@ pub enum CliError {
         /// How many files were looked at.
         files: usize,
     },
+    /// Recordings of several clusters, and a question that is about one.
+    Clusters {
+        /// What they are called.
+        names: Vec<String>,
+        /// Why they are not one.
+        because: String,
+    },
+    /// No cluster is called so.
+    NoSuchCluster {
+        /// The name as given.
+        name: String,
+        /// What they are called; an only one has no name.
+        names: Vec<String>,
+    },
     /// No mechanism has this name.
     NoSuchMechanism {
         /// The name as given.
@@ -114,6 +128,26 @@ impl fmt::Display for CliError {
                  external-attacher, an audit log, or objects as JSON or YAML (adtrace inputs shows what was seen).",
                 names(paths)
             ),
+            CliError::Clusters { names, because } => write!(
+                f,
+                "these are recordings of {} clusters: {} ({}); choose one with --cluster, or give only its files.",
+                names.len(),
+                clean(&and(names)),
+                clean(because)
+            ),
+            CliError::NoSuchCluster { name, names } => match names.as_slice() {
+                [] | [_] => write!(
+                    f,
+                    "no cluster {} is there: nothing tells that these are recordings of several; leave --cluster out.",
+                    clean(name)
+                ),
+                _ => write!(
+                    f,
+                    "no cluster is called {}; there are {}.",
+                    clean(name),
+                    clean(&and(names))
+                ),
+            },
             CliError::NoSuchMechanism { name, similar } if similar.is_empty() => {
                 write!(
                     f,

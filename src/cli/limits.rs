@@ -22,6 +22,9 @@ pub struct LimitFlags {
     /// Bytes of one file, unpacked (as 500M, 64G); a larger one is cut there
     #[arg(long, help_heading = HEADING, value_name = "SIZE", hide_short_help = true, default_value_t = Size(Limits::default().entry_bytes))]
     max_entry_size: Size,
+    /// Bytes of all files together, unpacked; nothing more is read then
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", hide_short_help = true, default_value_t = Size(Limits::default().total_bytes))]
+    max_total_size: Size,
     /// Bytes unpacked from each packed one, counted once 16M were unpacked
     #[arg(long, help_heading = HEADING, value_name = "N", hide_short_help = true, default_value_t = Limits::default().ratio)]
     max_ratio: u64,
@@ -45,6 +48,7 @@ impl LimitFlags {
         Limits {
             entries: self.max_entries,
             entry_bytes: self.max_entry_size.0,
+            total_bytes: self.max_total_size.0,
             ratio: self.max_ratio,
             nesting: self.max_nesting,
             held_bytes: self.max_held_size.0,
@@ -56,7 +60,7 @@ impl LimitFlags {
 }
 
 /// Letters that multiply a size, the largest first.
-const UNITS: [(char, u64); 3] = [('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
+const UNITS: [(char, u64); 4] = [('T', 1 << 40), ('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +143,12 @@ mod tests {
                 long.as_bytes(),
                 "cut at the limit of 10 bytes",
             ),
+            (
+                "--max-total-size",
+                "10",
+                long.as_bytes(),
+                "the limit of 10 bytes in all is reached",
+            ),
             ("--max-ratio", "2", &bomb, "more than 2 times its size"),
             ("--max-nesting", "1", &gzip(&gzip(b"x")), "packed more than 1 times"),
             ("--max-held-size", "10", &tar_of(&[("a.zip", &zip)]), "at most 10 bytes"),
@@ -151,6 +161,20 @@ mod tests {
         ] {
             let found = notes(flag, value, bytes);
             assert!(found.contains(told), "{flag}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_after_the_limit_of_all_bytes_is_not_read() {
+        let files = tar_of(&[("x", b"12345\n"), ("y", b"12345\n"), ("z", b"12345\n")]);
+        for (most, read_of_each) in [("12", vec![6, 6]), ("9", vec![6, 3]), ("6", vec![6])] {
+            let found = read("--max-total-size", most, &gzip(&files));
+            let bytes = found
+                .sources
+                .iter()
+                .map(|source| source.bytes)
+                .filter(|bytes| *bytes > 0);
+            assert_eq!(bytes.collect::<Vec<_>>(), read_of_each, "{most}");
         }
     }
 
@@ -169,11 +193,12 @@ mod tests {
             ("2K", 2048),
             ("16M", 16 << 20),
             ("64G", 64 << 30),
+            ("2T", 2 << 40),
         ] {
             let size: Size = text.parse().unwrap();
             assert_eq!((size, size.to_string().as_str()), (Size(bytes), text));
         }
-        for wrong in ["", "M", "-1", "1T", "99999999999G"] {
+        for wrong in ["", "M", "-1", "1P", "99999999999G"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }
     }

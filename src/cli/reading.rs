@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::fact::{self, ReadOptions, Reading};
 use crate::graph::cast::{Cast, Node, Volume};
 use crate::model::profile::Version;
-use crate::pipeline::{Case, Options};
+use crate::pipeline::{Case, Cluster, Options, Parted, clusters};
 use crate::record::Zone;
 use crate::replay::lives::window;
 use crate::time::Time;
@@ -30,6 +30,9 @@ pub struct Input {
     /// Zone of klog lines, which name none: UTC, +02:00 or Europe/Berlin
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<Zone>,
+    /// Of several clusters whose recordings the paths hold, only this one, by the folder or archive that it lies in
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -45,18 +48,52 @@ impl Input {
         }
     }
 
-    /// Reads everything; an error where nothing was recognised.
+    /// Reads everything, of all clusters where none is chosen; an error where nothing was recognised.
     pub fn read(&self, output: &Output) -> Result<Reading, CliError> {
-        self.read_with(&self.options(), output)
+        let mut reading = self.read_with(&self.options(), output)?;
+        fact::settle_ages(&mut reading);
+        Ok(reading)
     }
 
-    /// Reads everything with options of the caller's; an error where nothing was recognised.
+    /// Reads what one cluster recorded: an error where several did and none is chosen.
+    pub fn read_one(&self, output: &Output) -> Result<Reading, CliError> {
+        let mut reading = self.read_one_with(&self.options(), output)?;
+        fact::settle_ages(&mut reading);
+        Ok(reading)
+    }
+
+    /// Like [`Input::read_one`], with options of the caller's; ages are left as they are.
+    pub fn read_one_with(&self, options: &ReadOptions, output: &Output) -> Result<Reading, CliError> {
+        one_of(clusters::told_apart(self.read_with(options, output)?))
+    }
+
+    /// Reads everything with options of the caller's, ages as they are, and keeps of it what is chosen.
     pub fn read_with(&self, options: &ReadOptions, output: &Output) -> Result<Reading, CliError> {
+        let options = ReadOptions {
+            keep_ages: true,
+            ..options.clone()
+        };
         let progress = output.progress_of("reading", &self.paths, &options.limits.meter);
-        let reading = fact::read(&self.paths, options)?;
+        let reading = fact::read(&self.paths, &options)?;
         drop(progress);
         self.check(&reading)?;
-        Ok(reading)
+        self.chosen(reading)
+    }
+
+    /// What the chosen cluster recorded; all where none is chosen.
+    fn chosen(&self, reading: Reading) -> Result<Reading, CliError> {
+        let Some(chosen) = &self.cluster else {
+            return Ok(reading);
+        };
+        let parted = clusters::told_apart(reading);
+        let names: Vec<String> = parted.clusters.iter().map(|cluster| cluster.name.clone()).collect();
+        let found = parted.clusters.into_iter().find(|cluster| cluster.name == *chosen);
+        found
+            .map(|cluster| cluster.reading)
+            .ok_or_else(|| CliError::NoSuchCluster {
+                name: chosen.clone(),
+                names,
+            })
     }
 
     /// Whether there is anything to work with.
@@ -76,6 +113,15 @@ impl Input {
     }
 }
 
+/// What the only cluster recorded: most questions are about one.
+pub fn one_of(parted: Parted) -> Result<Reading, CliError> {
+    let [one] = <[Cluster; 1]>::try_from(parted.clusters).map_err(|several| CliError::Clusters {
+        because: several.first().map_or(String::new(), |first| first.because.clone()),
+        names: several.into_iter().map(|cluster| cluster.name).collect(),
+    })?;
+    Ok(one.reading)
+}
+
 /// What a replay needs: input, and the release to replay.
 #[derive(Debug, Args)]
 pub struct CaseInput {
@@ -92,20 +138,19 @@ pub struct CaseInput {
 impl CaseInput {
     /// Reads everything and prepares the replay.
     pub fn case(&self, output: &Output) -> Result<Case, CliError> {
-        Ok(self.case_of(self.input.read(output)?))
+        Ok(Case::of(self.input.read_one(output)?, &self.options()))
     }
 
-    /// Prepares the replay of what was read.
-    pub fn case_of(&self, reading: Reading) -> Case {
-        let options = Options {
+    /// How to read and replay.
+    pub fn options(&self) -> Options {
+        Options {
             read: self.input.options(),
             kubernetes: self.kubernetes_version,
             cut: Cut {
                 since: None,
                 until: self.until,
             },
-        };
-        Case::of(reading, &options)
+        }
     }
 }
 

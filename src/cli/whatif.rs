@@ -101,7 +101,7 @@ impl WhatIf {
 
     /// The case up to the moment of the act.
     fn case(&self, output: &Output) -> Result<Case, CliError> {
-        let reading = self.input.read(output)?;
+        let reading = self.input.read_one(output)?;
         let until = self.at.as_ref().map(|given| moment_of(&reading, given)).transpose()?;
         let options = Options {
             read: self.input.options(),

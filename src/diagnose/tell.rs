@@ -114,6 +114,7 @@ impl Teller<'_> {
         let story = &finding.story;
         Divergence {
             id: format!("D{number}"),
+            cluster: None,
             severity: match finding.harm {
                 Harm::Stuck => Severity::Stuck,
                 Harm::Unsafe => Severity::Unsafe,
@@ -321,6 +322,7 @@ impl Teller<'_> {
         let holder = wait.holder.map(|node| self.cast.node_name(node).to_string());
         Wait {
             kind: wait.kind,
+            cluster: None,
             volume: Some(self.volume(wait.cell)),
             pv: self.pv(wait.cell),
             node: Some(self.node(wait.cell)),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::diagnose::coverage::{NO_ATTACHER_LOG, NO_AUDIT_BODIES, NO_AUDIT_LOG, NO_CONTROLLER_LOG};
-use crate::fact::{Fact, Kind, Party, SourceId};
+use crate::fact::{Detail, Fact, Kind, Party, SourceId};
 use crate::pipeline::Case;
 use crate::report::{Missing, Report};
 use crate::time::Span;
@@ -276,7 +276,12 @@ impl Advice {
                 "kubectl get pv,pvc -A -o yaml",
             );
         }
-        if !has(&[Kind::NodeSeen, Kind::NodeStatusPatched, Kind::NodePatched]) && !case.cast.nodes.is_empty() {
+        let told = |fact: &Fact| match fact.kind {
+            // A table names nodes and tells no more.
+            Kind::NodeSeen => matches!(fact.detail, Detail::Node(_)),
+            kind => matches!(kind, Kind::NodeStatusPatched | Kind::NodePatched),
+        };
+        if !case.reading.facts.iter().any(told) && !case.cast.nodes.is_empty() {
             self.gap(
                 "no Node objects",
                 "what the nodes reported as attached is inferred",

@@ -205,11 +205,12 @@ impl<'r> Account<'r> {
     /// Closes the account of the source.
     pub fn finish(mut self, summary: record::Summary) -> Source {
         self.learn_node();
+        let releases = self.facts().iter().all(|fact| fact.kind == Kind::ReleaseSeen);
         let voices = self.speakers();
         let mut source = self.source;
         source.used = source.used.min(summary.lines);
         source.not_understood = source.not_understood.min(summary.lines - source.used);
-        let version_only = summary.format == "text" && source.used > 0 && summary.lines < 10;
+        let version_only = summary.format == "text" && source.used > 0 && summary.lines < 10 && releases;
         Source {
             format: if version_only { "version" } else { summary.format },
             party: self.party,

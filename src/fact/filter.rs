@@ -6,26 +6,19 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
 use super::audit;
 use super::klog::{FILES, SIGNS};
 use super::party::CLOUD_FILES;
+use super::sieve::Sieve;
 use super::table::TABLE;
 
 /// Letters that each line which fits a row, or which is told without one, holds at least one of.
-static NEEDLES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let rows = TABLE.needles();
+static NEEDLES: LazyLock<Option<Sieve>> = LazyLock::new(|| {
     let signs = SIGNS.iter().chain(&FILES).chain(&CLOUD_FILES).copied();
-    let all = rows?.into_iter().chain(signs.map(str::to_owned));
-    // Every line of every log goes through here: faster than what would be chosen for so many needles.
-    let kind = Some(AhoCorasickKind::DFA);
-    AhoCorasick::builder().kind(kind).build(all).ok()
+    Some(Sieve::of(TABLE.needles()?.into_iter().chain(signs.map(str::to_owned))))
 });
-
-/// What date, time of day and process number are written in.
-const STAMP: &[u8] = b" .:0123456789";
 
 /// Whether a line of klog or an audit event in JSON could say anything.
 #[must_use]
@@ -33,14 +26,13 @@ pub fn matters(line: &[u8]) -> bool {
     if line.starts_with(b"{") {
         return audit_matters(line);
     }
-    NEEDLES
-        .as_ref()
-        .is_none_or(|needles| needles.is_match(behind_stamp(line)))
+    NEEDLES.as_ref().is_none_or(|needles| needles.finds(behind_stamp(line)))
 }
 
 /// A klog line without its date, time and process, in which no needle begins.
 fn behind_stamp(line: &[u8]) -> &[u8] {
-    let stamp = line.iter().skip(1).take_while(|byte| STAMP.contains(byte)).count();
+    let in_stamp = |byte: &&u8| matches!(byte, b'0'..=b'9' | b' ' | b':' | b'.');
+    let stamp = line.iter().skip(1).take_while(in_stamp).count();
     line.get(1 + stamp..).unwrap_or(line)
 }
 
@@ -63,10 +55,12 @@ fn audit_matters(line: &[u8]) -> bool {
         return true;
     };
     let verb = verb.split(|byte| *byte == b'"').next().unwrap_or_default();
-    match (std::str::from_utf8(verb), std::str::from_utf8(uri)) {
-        (Ok(verb), Ok(uri)) => audit::could_matter(verb, uri) || audit::is_write(verb) && is_at_odds(line, end, uri),
-        _ => true,
-    }
+    let Ok(verb) = std::str::from_utf8(verb) else {
+        return true;
+    };
+    // Most requests are reads.
+    audit::is_write(verb)
+        && std::str::from_utf8(uri).map_or(true, |uri| audit::could_matter(verb, uri) || is_at_odds(line, end, uri))
 }
 
 /// Before the resource that a request is about.
@@ -79,7 +73,8 @@ fn is_at_odds(line: &[u8], from: usize, uri: &str) -> bool {
         let value = rest.get(RESOURCE.find(rest)? + RESOURCE.needle().len()..)?;
         value.split(|byte| *byte == b'"').next()
     };
-    named().is_some_and(|named| uri.split(['/', '?']).all(|part| part.as_bytes() != named))
+    let mut parts = uri.as_bytes().split(|byte| matches!(byte, b'/' | b'?'));
+    named().is_some_and(|named| parts.all(|part| part != named))
 }
 
 #[cfg(test)]

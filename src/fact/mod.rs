@@ -14,6 +14,8 @@ use crate::time::{Span, Time};
 
 mod account;
 pub mod audit;
+mod columns;
+mod dates;
 pub mod event;
 pub mod export;
 pub mod filter;
@@ -29,6 +31,7 @@ pub mod reading;
 pub mod release;
 pub mod rotation;
 mod scribe;
+mod sieve;
 pub mod table;
 pub mod text;
 pub mod trace;

@@ -1,4 +1,4 @@
-//! Text that people paste beside logs: event tables, `kubectl version`, pieces of YAML and `jq` output, driver logs.
+//! Text that people paste beside logs: tables of events and objects, `kubectl version`, pieces of YAML and `jq` output, driver logs.
 //!
 //! In: lines that are no klog line, no audit event and no whole object, one by one, with what the wrapper said. Out:
 //! the facts they state. A small memory joins what belongs together: the pod above an event table, the object around a
@@ -7,9 +7,10 @@
 use crate::record::Outer;
 use crate::time::{Span, Time};
 
+use super::columns::Columns;
 use super::manifest::Manifest;
 use super::text::{Names, after, telling};
-use super::{AttachmentDetail, Detail, Fact, Kind, Name, Party, event, party};
+use super::{Detail, Fact, Kind, Name, Party, event, party};
 
 /// What earlier lines of the same source said.
 #[derive(Debug, Default)]
@@ -22,8 +23,8 @@ pub struct Pasted {
     wide: bool,
     /// The object whose lines these are.
     manifest: Manifest,
-    /// The columns of a table of `VolumeAttachment`s are known to stand above.
-    attachments: bool,
+    /// The table of objects whose rows these are.
+    columns: Columns,
     /// A `VolumeAttachment` name that `jq` printed, whose finalizers come next.
     attachment: Option<String>,
 }
@@ -78,11 +79,12 @@ fn is_member(text: &str) -> bool {
         .is_some_and(|(before, _)| before.len() < 80 && before.chars().all(key))
 }
 
-/// A line of `jq`, or a row of a table of attachments.
+/// A line of `jq`, or a row of a table: of objects its columns stand three blanks apart.
 fn is_row(text: &str) -> bool {
     let line = text.trim();
     line.len() < 5
         || line.starts_with(['c', '"'])
+        || line.contains("   ")
         || line.contains("ATTACHED")
         || line.contains(" true ")
         || line.contains(" false ")
@@ -94,7 +96,7 @@ impl Pasted {
         let found = release(text, names)
             .or_else(|| self.table_row(text, names))
             .or_else(|| self.manifest.line(text, names))
-            .or_else(|| self.attachment_row(text, names))
+            .or_else(|| self.columns.line(text, names))
             .or_else(|| self.jq(text, names))
             .or_else(|| driver(text, outer, names));
         if let Some(mut fact) = found {
@@ -165,33 +167,6 @@ impl Pasted {
     /// The name of the object whose lines these are, once it is known.
     pub fn object(&self) -> Option<&Name> {
         self.manifest.name()
-    }
-
-    /// A row of `kubectl get volumeattachment`: name, driver, PV, node, attached, age.
-    fn attachment_row(&mut self, text: &str, names: &mut Names) -> Option<Fact> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if let ["NAME", "ATTACHER", "PV", "NODE", "ATTACHED", ..] = words.as_slice() {
-            self.attachments = true;
-            return None;
-        }
-        let [name, driver, pv, node, attached @ ("true" | "false"), ..] = words.as_slice() else {
-            return None;
-        };
-        let detail = AttachmentDetail {
-            driver: names.get(driver),
-            pv: names.get(pv),
-            node: names.get(node),
-            attached: Some(*attached == "true"),
-            ..AttachmentDetail::default()
-        };
-        self.attachments.then(|| Fact {
-            attachment: names.get(name),
-            volume: detail.pv.clone(),
-            pv: detail.pv.clone(),
-            node: detail.node.clone(),
-            detail: Detail::Attachment(Box::new(detail)),
-            ..Fact::new(Kind::VaSeen, Party::ApiServer, Time::MAX)
-        })
     }
 
     /// `jq '.metadata.name, .metadata.finalizers'`: a name on its line, then `null` or a list. The fact stands at the
@@ -448,18 +423,6 @@ mod tests {
             matches!(told.as_slice(), [fact] if fact.party == Party::Kubelet("n1".into())),
             "{told:?}"
         );
-    }
-
-    #[test]
-    fn a_table_of_attachments_is_read() {
-        let told = facts(
-            "NAME   ATTACHER   PV   NODE   ATTACHED   AGE\ncsi-1   csi.x.io   pvc-1   n1   true   5d\ncsi-2  csi.x.io  pvc-2  n2  false  5d",
-        );
-        let told: Vec<_> = told
-            .iter()
-            .map(|fact| (fact.attachment.as_deref(), fact.node.as_deref()))
-            .collect();
-        assert_eq!(told, [(Some("csi-1"), Some("n1")), (Some("csi-2"), Some("n2"))]);
     }
 
     #[test]

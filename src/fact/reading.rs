@@ -15,6 +15,7 @@ use crate::record::{self, Anchor, Context, Zone};
 use crate::time::{Span, Time};
 
 use super::account::Account;
+use super::dates::Dates;
 use super::scribe::Scribe;
 use super::text::Names;
 use super::{Fact, Reading, Source, SourceId, fold, party, trace};
@@ -109,8 +110,8 @@ pub(super) struct Reader {
     pub(super) reading: Reading,
     /// Names of all sources.
     pub(super) names: Names,
-    /// A moment with a full date, from any source.
-    near: Option<Time>,
+    /// Moments with a full date.
+    dates: Dates,
     /// Sources read before any told a date, and how their headers were placed.
     undated: Vec<(SourceId, Anchor)>,
     /// Audit events whose answer was not seen yet, by audit ID.
@@ -136,7 +137,7 @@ impl Reader {
         let context = Context {
             path: &path,
             modified: entry.modified,
-            near: self.near,
+            near: self.dates.near(&path),
             year: options.year,
             zone: options.zone.as_ref(),
             limits: &options.limits,
@@ -148,7 +149,9 @@ impl Reader {
         let source = account.finish(summary);
         self.reading.sources.push(source);
         self.undated.extend(undated.map(|anchor| (id, anchor)));
-        self.near = self.near.or(near);
+        if let Some(near) = near {
+            self.dates.learn(&path, near);
+        }
         Ok(())
     }
 
@@ -170,13 +173,13 @@ impl Reader {
         let undated = std::mem::take(&mut self.undated);
         let first = undated.first().map(|(_, anchor)| anchor.near());
         for (id, anchor) in undated {
-            let anchor = match (self.near, first) {
+            let Some(source) = self.reading.sources.get_mut(id.0 as usize) else {
+                continue;
+            };
+            let anchor = match (self.dates.near(&source.path), first) {
                 (Some(near), _) => anchor.dated_by(near),
                 (None, Some(near)) => anchor.moved_to(near),
                 (None, None) => continue,
-            };
-            let Some(source) = self.reading.sources.get_mut(id.0 as usize) else {
-                continue;
             };
             source.assumed = anchor.assumed();
             for (from, to) in source.spans_mut().flatten() {
@@ -282,7 +285,7 @@ fn path_of(reading: &Reading, index: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Party;
+    use crate::fact::{Kind, Party};
 
     /// What is read of files with those names and texts.
     fn reading(name: &str, files: &[(&str, &str)]) -> Reading {
@@ -338,6 +341,21 @@ mod tests {
         );
         assert_eq!(found.facts.len(), 1);
         assert!(found.sources[1].notes.iter().any(|note| note.contains("used once")));
+    }
+
+    #[test]
+    fn tables_of_objects_are_read_among_other_text() {
+        let pods = "$ kubectl get pods -A -o wide\nNAMESPACE   NAME    READY   STATUS    RESTARTS   AGE   IP         NODE\n\
+                    app         web-0   1/1     Running   0          5d    10.0.0.1   n1\n";
+        let volumes = "NAME   CAPACITY   ACCESS MODES   RECLAIM POLICY   STATUS   CLAIM        STORAGECLASS   REASON   AGE\n\
+                       pv-1   1Gi        RWO            Delete           Bound    app/data-0   fast                    5d\n";
+        let found = reading("tables", &[("pods", pods), ("pv.txt", volumes)]);
+        let told: Vec<_> = found.facts.iter().map(|fact| (fact.kind, fact.line)).collect();
+        assert_eq!(told, [(Kind::PodSeen, 3), (Kind::PvSeen, 2)]);
+        assert_eq!(
+            found.sources.iter().map(|source| source.used).collect::<Vec<_>>(),
+            [1, 1]
+        );
     }
 
     #[test]

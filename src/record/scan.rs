@@ -240,17 +240,28 @@ type Stamp = [u8; 27];
 
 /// When an audit event was written, as the API server writes it.
 fn audit_stamp(line: &[u8]) -> Option<Stamp> {
-    static KEY: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"stageTimestamp\":\""));
     // It is one of the last members, and a word of a body would stand before it.
     let near = line.len().saturating_sub(NEAR_END);
-    let within = |from: usize| {
-        let found = KEY.find_iter(line.get(from..)?).last()?;
-        Some(from + found + KEY.needle().len())
-    };
-    let from = within(near).or_else(|| within(0))?;
+    let within = |from: usize| Some(from + KEY.find_iter(line.get(from..)?).last()? + KEY.needle().len());
+    let from = before_annotations(line)
+        .or_else(|| within(near))
+        .or_else(|| within(0))?;
     let stamp: Stamp = line.get(from..from + 27)?.try_into().ok()?;
     let fits = klog::has_form(&stamp, b"dddd-dd-ddTdd:dd:dd.ddddddZ");
     (fits && line.get(from + 27) == Some(&b'"')).then_some(stamp)
+}
+
+/// Before the time of an event.
+static KEY: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"stageTimestamp\":\""));
+
+/// Where the time begins, where it stands right before annotations that are the last member, as it does in most events:
+/// found without a search.
+fn before_annotations(line: &[u8]) -> Option<usize> {
+    let members = line.strip_suffix(b"}}")?;
+    let before = members.get(..memchr::memrchr(b'{', members)?)?;
+    let before = before.strip_suffix(b"\",\"annotations\":")?;
+    let from = before.len().checked_sub(27)?;
+    before.get(..from)?.ends_with(KEY.needle()).then_some(from)
 }
 
 /// Bytes at the end of an audit event in which its time is looked for first.

@@ -33,6 +33,7 @@ pub fn input() -> Input {
         path: KCM.to_owned(),
         kind: "klog".to_owned(),
         component: Some("kube-controller-manager".to_owned()),
+        cluster: None,
         bytes: 812_345,
         lines: 4_321,
         used: 400,
@@ -71,6 +72,7 @@ pub fn founding() -> Report {
                 path: AUDIT.to_owned(),
                 kind: "audit".to_owned(),
                 component: None,
+                cluster: None,
                 lines: 1_200,
                 ..input()
             },
@@ -78,6 +80,7 @@ pub fn founding() -> Report {
             Input {
                 path: KUBELET.to_owned(),
                 component: Some("kubelet/node-1".to_owned()),
+                cluster: None,
                 lines: 962,
                 not_understood: 0,
                 ..input()
@@ -90,6 +93,7 @@ pub fn founding() -> Report {
 /// A healthy report with one wait that ends by itself.
 pub fn healthy() -> Report {
     let wait = Wait {
+        cluster: None,
         kind: WaitKind::MultiAttach,
         volume: Some(VOLUME.to_owned()),
         pv: Some("pv-1".to_owned()),
@@ -165,6 +169,7 @@ fn divergence() -> Divergence {
     };
     Divergence {
         id: "D1".to_owned(),
+        cluster: None,
         severity: Severity::Stuck,
         status: Status::Open,
         volume: VOLUME.to_owned(),

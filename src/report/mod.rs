@@ -48,8 +48,11 @@ pub struct Report {
     pub verdict: Verdict,
     /// First and last moment that the evidence speaks of; null where no line has a time.
     pub window: Option<Window>,
-    /// The Kubernetes release whose rules were applied.
+    /// The Kubernetes release whose rules were applied; of several clusters the first one's.
     pub profile: Profile,
+    /// Where the input holds recordings of several clusters: each of them, analysed on its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterReport>,
     /// Where the states parted.
     pub divergences: Vec<Divergence>,
     /// Wishes that can't be met yet while the machinery does what it is meant to do.
@@ -77,6 +80,7 @@ impl Report {
             verdict: Verdict::Insufficient,
             window: None,
             profile,
+            clusters: Vec::new(),
             divergences: Vec::new(),
             waits: Vec::new(),
             unexplained: Vec::new(),
@@ -86,6 +90,34 @@ impl Report {
             timeline: None,
         }
     }
+
+    /// The release and the window of the cluster that a divergence is of.
+    #[must_use]
+    pub fn around(&self, divergence: &Divergence) -> (&Profile, Option<Window>) {
+        let named = divergence.cluster.as_ref();
+        let cluster = named.and_then(|name| self.clusters.iter().find(|cluster| cluster.name == *name));
+        cluster.map_or((&self.profile, self.window), |cluster| {
+            (&cluster.profile, cluster.window)
+        })
+    }
+}
+
+/// One of several clusters whose recordings the input holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ClusterReport {
+    /// The folder, archive or file that all its sources lie in.
+    pub name: String,
+    /// Why it is another than the others.
+    pub because: String,
+    /// The answer for this cluster alone.
+    pub verdict: Verdict,
+    /// First and last moment that its evidence speaks of.
+    pub window: Option<Window>,
+    /// The Kubernetes release whose rules were applied to it.
+    pub profile: Profile,
+    /// Its counts.
+    pub summary: Summary,
 }
 
 /// The program that made a report.
@@ -143,7 +175,7 @@ pub struct Window {
 }
 
 /// The Kubernetes release whose rules were applied, and why that one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Profile {
     /// Minor release, `1.20`.
@@ -163,6 +195,9 @@ pub struct Profile {
 pub struct Divergence {
     /// `D1`, `D2`, … in the order of the list.
     pub id: String,
+    /// Which of several clusters it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// What it means for the people concerned.
     pub severity: Severity,
     /// Whether the states agree again before the recording ends.
@@ -549,6 +584,9 @@ pub enum Outcome {
 pub struct Wait {
     /// For what it waits.
     pub kind: WaitKind,
+    /// Which of several clusters it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Unique volume name.
     pub volume: Option<String>,
     /// The `PersistentVolume`'s name, where the evidence tells it.
@@ -687,6 +725,9 @@ pub struct Input {
     pub kind: String,
     /// Who writes there, where that is known.
     pub component: Option<String>,
+    /// Which of several clusters it is of; none where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Bytes read.
     pub bytes: u64,
     /// Lines read; always `used + irrelevant + not_understood`.

@@ -112,12 +112,9 @@ pub fn key_steps(divergence: &Divergence) -> impl Iterator<Item = (Part, &Step)>
 /// Whether the release seen has the fix, in a sentence; none where no issue is known.
 #[must_use]
 pub fn release(report: &Report, divergence: &Divergence) -> Option<String> {
-    let release = report.profile.release.as_deref().unwrap_or(&report.profile.kubernetes);
-    let release = format!(
-        "{}{}",
-        clean(release),
-        if report.profile.assumed { " (assumed)" } else { "" }
-    );
+    let (profile, _) = report.around(divergence);
+    let release = profile.release.as_deref().unwrap_or(&profile.kubernetes);
+    let release = format!("{}{}", clean(release), if profile.assumed { " (assumed)" } else { "" });
     let fixes = match (divergence.fixes.as_slice(), divergence.fixed_in.as_deref()) {
         ([], None) => None,
         ([], Some(fix)) => Some(format!("{} has the fix", clean(fix))),

@@ -43,6 +43,7 @@ impl Face for JsonLines {
             summary: report.summary,
         };
         lines(out, "report", &[head])?;
+        lines(out, "cluster", &report.clusters)?;
         lines(out, "divergence", &report.divergences)?;
         lines(out, "wait", &report.waits)?;
         lines(out, "unexplained", &report.unexplained)?;

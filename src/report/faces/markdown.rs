@@ -6,7 +6,7 @@
 use std::io;
 
 use super::{cell, place};
-use crate::report::text::{Sources, clean, cut, millis};
+use crate::report::text::{Sources, and, clean, cut, millis};
 use crate::report::words::{self, key_steps};
 use crate::report::{Divergence, Face, Outcome, Report, Verdict, remedy};
 
@@ -25,12 +25,21 @@ impl Face for Markdown {
     fn write(&self, report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
         let sources = Sources::of(&report.inputs);
         let mut lines = vec![format!("**adtrace: {}**", verdict(report)), String::new()];
+        if let Some(first) = report.clusters.first() {
+            let names: Vec<&str> = report.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+            let names = plain(&and(&names));
+            lines.push(format!(
+                "Several clusters, each looked at on its own: {names} ({})",
+                plain(&first.because)
+            ));
+            lines.push(String::new());
+        }
         let full: Vec<Vec<String>> = report
             .divergences
             .iter()
             .map(|divergence| told(report, divergence, &sources))
             .collect();
-        if full.iter().map(Vec::len).sum::<usize>() + FRAME <= LINES {
+        if full.iter().map(Vec::len).sum::<usize>() + lines.len() + FRAME - 2 <= LINES {
             lines.extend(full.into_iter().flatten());
         } else {
             lines.extend(short(report));

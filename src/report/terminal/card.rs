@@ -47,7 +47,7 @@ pub fn severity(severity: Severity) -> (Tone, &'static str) {
 
 /// Severity, since when, until when; the known issue and how sure at the right edge.
 fn state_of_affairs(ink: Ink, report: &Report, divergence: &Divergence) -> Vec<String> {
-    let end = report.window.map(|w| w.to);
+    let end = report.around(divergence).1.map(|window| window.to);
     let (tone, word) = severity(divergence.severity);
     let since = format!(
         "{word} since {} {} UTC",

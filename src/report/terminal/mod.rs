@@ -50,11 +50,11 @@ impl Face for Terminal {
         };
         let sources = Sources::of(&report.inputs);
         let foot = foot(ink, report);
-        let mut page: Vec<String> = Vec::new();
+        let mut page: Vec<String> = clusters(ink, report);
         match report.divergences.as_slice() {
             [] => page.extend(no_divergence(ink, report)),
             [one] => {
-                let room = SCREEN.saturating_sub(foot.len());
+                let room = SCREEN.saturating_sub(foot.len() + page.len());
                 page.extend(card::lines(ink, report, one, &sources, room));
                 page.extend(foot.clone());
             }
@@ -95,6 +95,32 @@ impl Face for Terminal {
         }
         write_lines(out, &page)
     }
+}
+
+/// That there are several clusters, why, and the answer for each.
+fn clusters(ink: Ink, report: &Report) -> Vec<String> {
+    let Some(first) = report.clusters.first() else {
+        return Vec::new();
+    };
+    let headline = format!(
+        "These are recordings of {} clusters, each looked at on its own: {}.",
+        report.clusters.len(),
+        clean(&first.because)
+    );
+    let mut lines = ink.paragraph(Tone::Doubt, 0, &headline);
+    for cluster in report.clusters.iter().take(SHOWN) {
+        let answer = match cluster.verdict {
+            Verdict::Clean => "the states agree",
+            Verdict::Diverged => "the states parted",
+            Verdict::Insufficient => "no verdict",
+        };
+        let release = cluster.profile.release.as_ref().unwrap_or(&cluster.profile.kubernetes);
+        let text = format!("{}: {answer}, Kubernetes {}", clean(&cluster.name), clean(release));
+        lines.extend(ink.labelled(Tone::Strong, "  ", 2, &text));
+    }
+    lines.extend(rest(ink, report.clusters.len()));
+    lines.push(String::new());
+    lines
 }
 
 /// What the report says when nothing parted: the verdict, then waits and gaps.
@@ -222,8 +248,12 @@ fn waits(ink: Ink, waits: &[Wait], sources: &Sources<'_>) -> Vec<String> {
             .evidence
             .first()
             .map_or(String::new(), |e| format!(" ({})", sources.place(e)));
+        let cluster = wait
+            .cluster
+            .as_ref()
+            .map_or(String::new(), |name| format!("{}: ", clean(name)));
         let text = format!(
-            "{}: {who} waits{what}{node} since {} {}{over}: on {}{ends}{place}",
+            "{cluster}{}: {who} waits{what}{node} since {} {}{over}: on {}{ends}{place}",
             wait.kind,
             day(wait.since),
             seconds(wait.since),

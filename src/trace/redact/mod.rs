@@ -11,8 +11,9 @@ use std::io::{self, Write};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::fact::Reading;
 use crate::fact::text::TELLING;
+use crate::fact::{Fact, Reading};
+use crate::time::Time;
 
 pub mod bundle;
 mod collect;
@@ -203,7 +204,11 @@ impl Redactor {
             out.sources.push(self.value(source)?);
         }
         for fact in &reading.facts {
-            let mut new: crate::fact::Fact = self.value(fact)?;
+            // What tells but an age stands at no moment that could be written.
+            let mut new: Fact = self.value(&Fact {
+                at: Time::default(),
+                ..fact.clone()
+            })?;
             new.at = fact.at;
             out.facts.push(new);
         }
