@@ -80,8 +80,18 @@ impl Replay<'_> {
                 self.hole(id, cell.0);
             }
         }
+        if self.sees_both() && self.is_held_elsewhere(pair) {
+            self.hole(id, cell.0);
+        }
         self.world.attach_begins(pair);
         self.step(Deed::AttachStarted, Party::Controller, on(cell), &[id]);
+    }
+
+    /// Whether the reconciler would have refused to attach a volume here, because it holds it attached to another node:
+    /// that it let go of it there was lost.
+    fn is_held_elsewhere(&self, (volume, node): Cell) -> bool {
+        let attached = |other: &Node| *other != node && self.world.held((volume, *other)) == Some(true);
+        self.world.is_exclusive(volume) && self.world.holders(volume).iter().any(attached)
     }
 
     fn attach_done(&mut self, id: FactId, cell: Cell) {

@@ -11,6 +11,8 @@ use crate::time::{Span, Time};
 
 /// A look at the report and the line that tells of it may lie that far apart.
 const NEAR: Span = Span::secs(3);
+/// A patch that is due is sent in the next pass, and answered long before this time.
+const OVERDUE: Span = Span::secs(15);
 
 impl Replay<'_> {
     /// A line of a kubelet's log.
@@ -195,9 +197,29 @@ impl Replay<'_> {
         if deed == Deed::VerifyFailed && self.world.board.reported(cell) {
             self.denied(id, cell);
         }
+        if deed == Deed::VerifyFailed && self.is_patch_missing(cell) {
+            self.hole(id, cell.0);
+        }
         let wait = Span::millis(wait_ms.unwrap_or(500));
         self.world.kubelet_waits(cell, until.unwrap_or(fact.at + wait), wait);
         Some(deed)
+    }
+
+    /// Whether the controller, by what was seen of it, must have published the volume long ago: it did not, so
+    /// something that kept it from doing so was lost.
+    fn is_patch_missing(&self, cell: Cell) -> bool {
+        let now = self.world.now;
+        let is_due = self.world.on_report(cell) && !self.world.board.reported(cell) && self.world.is_due(cell.1);
+        let Some(since) = self
+            .watch
+            .due
+            .get(&cell.1)
+            .filter(|since| self.sees_both() && is_due && now - **since > OVERDUE)
+        else {
+            return false;
+        };
+        let mut steps = self.run.steps.iter().rev().take_while(|step| step.at >= *since);
+        !steps.any(|step| step.deed == Deed::ReportPatchFailed)
     }
 
     /// The kubelet asks the API server and does not find the volume reported, which the model holds reported.
