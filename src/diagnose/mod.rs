@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::graph::cast::Volume;
 use crate::model::world::board::all_of;
-use crate::model::world::{CellState, World};
+use crate::model::world::{CellState, Va, World};
 use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
 use crate::time::{Span, Time};
 
@@ -136,7 +136,10 @@ fn holds_out(run: &Run, finding: &Finding) -> bool {
             about.any(|step| step.deed == Deed::VerifyFailed && step.node == Some(node))
         }
         Some(Broken::AttachmentForgotten) => {
-            about.any(|step| matches!(step.deed, Deed::MultiAttach | Deed::AttachFailed | Deed::VaAttachError))
+            let track = run.track.get(&finding.cell).and_then(|track| track.last());
+            let is_there = track.is_none_or(|(_, state)| state.attachment != Va::None);
+            is_there
+                && about.any(|step| matches!(step.deed, Deed::MultiAttach | Deed::AttachFailed | Deed::VaAttachError))
         }
         Some(Broken::AttachmentGone) => about.any(|step| step.deed == Deed::MountFailed && step.node == Some(node)),
         Some(Broken::BackEndForgotten) => {

@@ -52,16 +52,28 @@ impl Replay<'_> {
         let end = self.script.lives.window.1;
         let is_late = |at: Time| at <= end && self.script.lives.hears_controller(at);
         let last = StepId::try_from(self.run.steps.len()).ok()?.checked_sub(1)?;
-        let answers = [Deed::VaAttached, Deed::VaAttachError, Deed::VaDetachError, Deed::VaGone];
+        let answers = [
+            Deed::VaAttached,
+            Deed::VaAttachError,
+            Deed::VaDetachError,
+            Deed::VaDeleteFailed,
+            Deed::VaGone,
+        ];
+        let mut was_asked = false;
         for (id, step) in self.run.back_on(cell, last) {
+            was_asked |= step.deed == Deed::VaDeleting;
             if answers.contains(&step.deed) && is_late(step.at + ANSWERED) {
                 return Some(id);
             }
-            if matches!(
-                step.deed,
-                Deed::AttachStarted | Deed::DetachStarted | Deed::DetachForced
-            ) {
-                return is_late(step.at + PATIENCE + ANSWERED).then_some(id);
+            match step.deed {
+                Deed::AttachStarted => return is_late(step.at + PATIENCE + ANSWERED).then_some(id),
+                // It begins with the DELETE: neither that nor its failure is told.
+                Deed::DetachStarted | Deed::DetachForced => {
+                    let unasked = !was_asked && self.script.lives.audited(step.at + ANSWERED);
+                    let answer = if unasked { step.at } else { step.at + PATIENCE };
+                    return is_late(answer + ANSWERED).then_some(id);
+                }
+                _ => {}
             }
         }
         None
