@@ -205,6 +205,7 @@ impl<'a> Replay<'a> {
     pub fn run(mut self) -> (Run, World) {
         while self.advance() {}
         self.miss_ends();
+        self.miss_detaches();
         (self.run, self.world)
     }
 

@@ -4,7 +4,8 @@
 //! lasting: a pass that takes a volume off the report for a retry which back-off refuses, in versions that look at the
 //! back-off too late (`backoff_checked_before_unreport`, kubernetes#104526).
 
-use super::{Cell, Deed, Replay, StepId};
+use super::{Cell, Deed, FactId, Replay, Step, StepId};
+use crate::graph::cast::Volume;
 use crate::model::world::process::PATIENCE;
 use crate::time::{Span, Time};
 
@@ -14,6 +15,16 @@ const TWO_PASSES: Span = Span::millis(300);
 const ANSWERED: Span = Span::secs(15);
 /// The reconciler's period.
 const PASS: Span = Span::millis(100);
+/// What the controller does about a volume that it took off the report.
+const LETS_GO: [Deed; 7] = [
+    Deed::DetachStarted,
+    Deed::DetachForced,
+    Deed::DetachRefused,
+    Deed::DetachSkipped,
+    Deed::DetachFailed,
+    Deed::DetachDone,
+    Deed::SyncLost,
+];
 
 impl Replay<'_> {
     /// Lets the silent passes up to a moment happen.
@@ -45,6 +56,41 @@ impl Replay<'_> {
                 self.hole(fact, cell.0);
             }
         }
+    }
+
+    /// Volumes that were taken off a report for a detach of which nothing was heard: the reconciler starts it, or says why
+    /// not, as soon as the patch is answered.
+    pub(super) fn miss_detaches(&mut self) {
+        let unheard = |(at, step): (usize, &Step)| {
+            let pair = (step.volume?, step.node?);
+            let first = step.evidence.first().copied()?;
+            (step.deed == Deed::ReportRemovalPublished && self.is_detach_unheard(at, pair)).then_some((first, pair.0))
+        };
+        let lost: Vec<(FactId, Volume)> = self.run.steps.iter().enumerate().filter_map(unheard).collect();
+        for (fact, volume) in lost {
+            self.hole(fact, volume);
+        }
+    }
+
+    /// Whether the patch at this step hid a pair for a detach that neither began nor was given up in time.
+    fn is_detach_unheard(&self, at: usize, cell: Cell) -> bool {
+        let Some(published) = self.run.steps.get(at).map(|step| step.at) else {
+            return false;
+        };
+        let end = published + ANSWERED;
+        if end > self.script.lives.window.1 || !self.script.lives.tells_of(end) {
+            return false;
+        }
+        let mut before = self.run.steps.iter().take(at).rev().filter(|step| step.concerns(cell));
+        let hid = before.find(|step| step.deed == Deed::ReportDropped || LETS_GO.contains(&step.deed));
+        if hid.is_none_or(|step| step.deed != Deed::ReportDropped) {
+            return false;
+        }
+        let mut after = self.run.steps.iter().skip(at).take_while(|step| step.at <= end);
+        !after.any(|step| {
+            let heard = step.deed == Deed::ReportAdded || LETS_GO.contains(&step.deed);
+            step.deed == Deed::ControllerStopped || step.concerns(cell) && heard
+        })
     }
 
     /// The step that began or answered an operation whose end was not told in time, although the controller was heard.
