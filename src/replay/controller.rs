@@ -80,18 +80,19 @@ impl Replay<'_> {
                 self.hole(id, cell.0);
             }
         }
-        if self.sees_both() && self.is_held_elsewhere(pair) {
+        if self.sees_both() && self.is_held(pair) {
             self.hole(id, cell.0);
         }
         self.world.attach_begins(pair);
         self.step(Deed::AttachStarted, Party::Controller, on(cell), &[id]);
     }
 
-    /// Whether the reconciler would have refused to attach a volume here, because it holds it attached to another node:
-    /// that it let go of it there was lost.
-    fn is_held_elsewhere(&self, (volume, node): Cell) -> bool {
-        let attached = |other: &Node| *other != node && self.world.held((volume, *other)) == Some(true);
-        self.world.is_exclusive(volume) && self.world.holders(volume).iter().any(attached)
+    /// Whether the reconciler would not have begun an attach, because it holds the volume attached here, or an exclusive
+    /// one elsewhere: that it let go of it was lost.
+    fn is_held(&self, (volume, node): Cell) -> bool {
+        let counts = |other: &Node| *other == node || self.world.is_exclusive(volume);
+        let attached = |other: &Node| counts(other) && self.world.held((volume, *other)) == Some(true);
+        self.world.holders(volume).iter().any(attached)
     }
 
     fn attach_done(&mut self, id: FactId, cell: Cell) {
@@ -106,7 +107,11 @@ impl Replay<'_> {
             return;
         };
         let Some((detach, cell)) = self.failed_operation(fact, volume, cell) else {
-            return self.unexplained(id, "an operation fails that nobody started");
+            self.unexplained(id, "an operation fails that nobody started");
+            if self.sees_both() {
+                self.hole(id, volume);
+            }
+            return;
         };
         if detach {
             let before = self.world.cell(cell);
