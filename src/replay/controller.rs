@@ -596,6 +596,19 @@ impl Replay<'_> {
         }
     }
 
+    /// Whether a detach of the pair was under way of late: the DELETE is a part of it.
+    pub(super) fn detached_lately(&self, cell: Cell) -> bool {
+        let detach = [
+            Deed::DetachStarted,
+            Deed::DetachForced,
+            Deed::DetachFailed,
+            Deed::DetachDone,
+        ];
+        let recent = self.world.now - Span::secs(15);
+        let mut steps = self.run.steps.iter().rev().take_while(|step| step.at >= recent);
+        self.world.operation_on(cell).is_some() || steps.any(|step| step.concerns(cell) && detach.contains(&step.deed))
+    }
+
     /// The node's report has to be patched from now on.
     pub(super) fn due(&mut self, node: Node) {
         if self.world.is_due(node) {

@@ -201,6 +201,9 @@ impl Replay<'_> {
         if !accepted(call) {
             let answered = call.is_some_and(|call| call.code != 404 && call.code != 409);
             if fact.kind == Kind::VaApiDeleted && answered {
+                if fact.party == Party::Controller && self.sees_both() && !self.detached_lately(pair) {
+                    self.hole(id, volume);
+                }
                 self.step(Deed::VaDeleteFailed, fact.party.clone(), cell, &[id])
                     .error
                     .clone_from(&fact.error);
