@@ -113,6 +113,9 @@ impl Replay<'_> {
             }
             return;
         };
+        if self.sees_both() && self.world.operation_on(cell).is_none() {
+            self.hole(id, volume);
+        }
         if detach {
             let before = self.world.cell(cell);
             self.world.detach_ended(cell, false);
