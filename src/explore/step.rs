@@ -171,9 +171,7 @@ fn passes(world: &World, setup: &Setup, taken: &mut Vec<Taken>) {
     let mut answers = Some(Vec::new());
     while let Some(tried) = answers {
         let mut chooser = Chooser::new(&tried);
-        let mut after = pass(world, &mut chooser, setup);
-        after.world.controller.coarsen(NOW);
-        two_operations(&mut after, setup);
+        let after = looked_at(pass(world, &mut chooser, setup), setup);
         let step = Step::Pass(chooser.answers().to_vec());
         answers = chooser.next();
         let prompt = after.world.cluster.happened == world.cluster.happened;
@@ -184,10 +182,14 @@ fn passes(world: &World, setup: &Setup, taken: &mut Vec<Taken>) {
 /// The world after a step of the search, its memories coarse; `None` where the step cannot be taken.
 #[must_use]
 pub fn take(world: &World, step: &Step, setup: &Setup) -> Option<After> {
-    let mut after = apply(world, step, setup)?;
+    apply(world, step, setup).map(|after| looked_at(after, setup))
+}
+
+/// A step's end as the search sees it: memories coarse, and whether two operations run.
+fn looked_at(mut after: After, setup: &Setup) -> After {
     after.world.controller.coarsen(NOW);
     two_operations(&mut after, setup);
-    Some(after)
+    after
 }
 
 /// Two operations of the controller work on one exclusive volume at the same time.

@@ -8,9 +8,13 @@ use super::text::Names;
 use super::{AttachmentDetail, Detail, Fact, Kind, Name, Party, PvDetail};
 use crate::time::Time;
 
-/// The columns of the table that the next line may be a row of; none outside of tables.
+/// The table that the next line may be a row of.
 #[derive(Debug, Default)]
-pub struct Columns(Vec<String>);
+pub struct Columns {
+    /// What it lists; none outside of tables that are known.
+    kind: Option<Kind>,
+    headings: Vec<String>,
+}
 
 /// First columns, without the namespace, that tell what a table lists.
 const HEADINGS: [(&[&str], Kind); 5] = [
@@ -40,12 +44,13 @@ impl Columns {
     pub fn line(&mut self, text: &str, names: &mut Names) -> Option<Fact> {
         let words: Vec<&str> = text.split_whitespace().collect();
         if matches!(words.first(), None | Some(&("NAME" | NAMESPACE))) {
-            self.0 = headings(&words);
+            self.headings = headings(&words);
+            self.kind = listed(&self.headings);
             return None;
         }
-        let kind = self.kind()?;
+        let kind = self.kind?;
         let row = Row {
-            columns: &self.0,
+            columns: &self.headings,
             cells: without_asides(&words),
         };
         let fact = Fact::new(kind, Party::ApiServer, Time::MAX);
@@ -57,21 +62,19 @@ impl Columns {
             _ => row.node(fact, names),
         }
     }
+}
 
-    /// What the table lists.
-    fn kind(&self) -> Option<Kind> {
-        let columns = match self.0.as_slice() {
-            [first, rest @ ..] if first == NAMESPACE => rest,
-            all => all,
-        };
-        let fits = |heading: &[&str]| {
-            heading.iter().zip(columns).filter(|(one, other)| *one == other).count() == heading.len()
-        };
-        HEADINGS
-            .iter()
-            .find(|(heading, _)| fits(heading))
-            .map(|(_, kind)| *kind)
-    }
+/// What a table with these columns lists.
+fn listed(columns: &[String]) -> Option<Kind> {
+    let columns = match columns {
+        [first, rest @ ..] if first == NAMESPACE => rest,
+        all => all,
+    };
+    let fits = |heading: &[&str]| columns.get(..heading.len()).is_some_and(|first| first == heading);
+    HEADINGS
+        .iter()
+        .find(|(heading, _)| fits(heading))
+        .map(|(_, kind)| *kind)
 }
 
 /// The headings of columns, those of two words joined.

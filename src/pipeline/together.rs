@@ -19,11 +19,12 @@ pub struct Told {
 
 /// Joins reports; that of an only cluster stays as it is.
 pub fn joined(mut told: Vec<Told>, unsure: &[Source]) -> Report {
-    let last = told.pop();
-    if let (Some(last), true) = (&last, told.is_empty() && unsure.is_empty()) {
-        return last.report.clone();
+    if told.len() == 1
+        && unsure.is_empty()
+        && let Some(only) = told.pop()
+    {
+        return only.report;
     }
-    told.extend(last);
     let profile = told.first().map(|first| first.report.profile.clone());
     let mut whole = Report::new(profile.unwrap_or_default());
     let mut all_clean = unsure.is_empty();

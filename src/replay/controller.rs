@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::silent::ANSWERED;
 use super::{Cell, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, NodePatch, Party, Setting};
 use crate::graph::cast::{Node, Volume};
@@ -106,16 +107,14 @@ impl Replay<'_> {
         let Some(volume) = self.script.cast.volume(fact) else {
             return;
         };
-        let Some((detach, cell)) = self.failed_operation(fact, volume, cell) else {
-            self.unexplained(id, "an operation fails that nobody started");
-            if self.sees_both() {
-                self.hole(id, volume);
-            }
-            return;
-        };
-        if self.sees_both() && self.world.operation_on(cell).is_none() {
+        let failed = self.failed_operation(fact, volume, cell);
+        let was_under_way = failed.is_some_and(|(_, cell)| self.world.operation_on(cell).is_some());
+        if self.sees_both() && !was_under_way {
             self.hole(id, volume);
         }
+        let Some((detach, cell)) = failed else {
+            return self.unexplained(id, "an operation fails that nobody started");
+        };
         if detach {
             let before = self.world.cell(cell);
             self.world.detach_ended(cell, false);
@@ -607,7 +606,7 @@ impl Replay<'_> {
             Deed::DetachFailed,
             Deed::DetachDone,
         ];
-        let recent = self.world.now - Span::secs(15);
+        let recent = self.world.now - ANSWERED;
         let mut steps = self.run.steps.iter().rev().take_while(|step| step.at >= recent);
         self.world.operation_on(cell).is_some() || steps.any(|step| step.concerns(cell) && detach.contains(&step.deed))
     }

@@ -2,6 +2,7 @@
 //!
 //! In: facts of their logs. Out: how far each node has come with each volume, the driver's answers, and steps.
 
+use super::silent::ANSWERED;
 use super::{Cell, Deed, FactId, Replay};
 use crate::fact::{Detail, Fact, Kind, Party};
 use crate::graph::cast::{Node, Pod, Volume};
@@ -11,8 +12,6 @@ use crate::time::{Span, Time};
 
 /// A look at the report and the line that tells of it may lie that far apart.
 const NEAR: Span = Span::secs(3);
-/// A patch that is due is sent in the next pass, and answered long before this time.
-const OVERDUE: Span = Span::secs(15);
 
 impl Replay<'_> {
     /// A line of a kubelet's log.
@@ -208,18 +207,12 @@ impl Replay<'_> {
     /// Whether the controller, by what was seen of it, must have published the volume long ago: it did not, so
     /// something that kept it from doing so was lost.
     fn is_patch_missing(&self, cell: Cell) -> bool {
-        let now = self.world.now;
         let is_due = self.world.on_report(cell) && !self.world.board.reported(cell) && self.world.is_due(cell.1);
-        let Some(since) = self
-            .watch
-            .due
-            .get(&cell.1)
-            .filter(|since| self.sees_both() && is_due && now - **since > OVERDUE)
-        else {
+        let Some(&since) = self.watch.due.get(&cell.1).filter(|_| is_due && self.sees_both()) else {
             return false;
         };
-        let mut steps = self.run.steps.iter().rev().take_while(|step| step.at >= *since);
-        !steps.any(|step| step.deed == Deed::ReportPatchFailed)
+        let mut steps = self.run.steps.iter().rev().take_while(|step| step.at >= since);
+        self.world.now - since > ANSWERED && !steps.any(|step| step.deed == Deed::ReportPatchFailed)
     }
 
     /// The kubelet asks the API server and does not find the volume reported, which the model holds reported.

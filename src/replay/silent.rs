@@ -11,8 +11,9 @@ use crate::time::{Span, Time};
 
 /// A pass and the patch it sends take that long at most where nothing holds them up.
 const TWO_PASSES: Span = Span::millis(300);
-/// An operation whose answer stands in its `VolumeAttachment` is told to have ended within this time.
-const ANSWERED: Span = Span::secs(15);
+/// What an answer brings about is done and told within this time: the end of an operation whose answer stands in its
+/// `VolumeAttachment`, the start of one whose patch is answered, a patch that is due.
+pub(super) const ANSWERED: Span = Span::secs(15);
 /// The reconciler's period.
 const PASS: Span = Span::millis(100);
 /// What the controller does about a volume that it took off the report.
@@ -64,7 +65,8 @@ impl Replay<'_> {
         let unheard = |(at, step): (usize, &Step)| {
             let pair = (step.volume?, step.node?);
             let first = step.evidence.first().copied()?;
-            (step.deed == Deed::ReportRemovalPublished && self.is_detach_unheard(at, pair)).then_some((first, pair.0))
+            let unheard = step.deed == Deed::ReportRemovalPublished && self.is_detach_unheard(at, step.at, pair);
+            unheard.then_some((first, pair.0))
         };
         let lost: Vec<(FactId, Volume)> = self.run.steps.iter().enumerate().filter_map(unheard).collect();
         for (fact, volume) in lost {
@@ -73,10 +75,7 @@ impl Replay<'_> {
     }
 
     /// Whether the patch at this step hid a pair for a detach that neither began nor was given up in time.
-    fn is_detach_unheard(&self, at: usize, cell: Cell) -> bool {
-        let Some(published) = self.run.steps.get(at).map(|step| step.at) else {
-            return false;
-        };
+    fn is_detach_unheard(&self, at: usize, published: Time, cell: Cell) -> bool {
         let end = published + ANSWERED;
         if end > self.script.lives.window.1 || !self.script.lives.tells_of(end) {
             return false;

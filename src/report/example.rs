@@ -72,7 +72,6 @@ pub fn founding() -> Report {
                 path: AUDIT.to_owned(),
                 kind: "audit".to_owned(),
                 component: None,
-                cluster: None,
                 lines: 1_200,
                 ..input()
             },
@@ -80,7 +79,6 @@ pub fn founding() -> Report {
             Input {
                 path: KUBELET.to_owned(),
                 component: Some("kubelet/node-1".to_owned()),
-                cluster: None,
                 lines: 962,
                 not_understood: 0,
                 ..input()

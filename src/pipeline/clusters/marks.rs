@@ -389,20 +389,16 @@ fn spanning(one: Option<(Time, Time)>, other: Option<(Time, Time)>) -> Option<(T
 
 /// Two controllers that acted by turns, faster than a lease changes hands.
 fn two_that_lead(marks: &[&Marks], group: &[usize]) -> Vec<Conflict> {
-    let mut acts: Vec<(usize, Vec<Time>)> = Vec::new();
-    for (marks, group) in marks.iter().zip(group).filter(|(marks, _)| !marks.acts.is_empty()) {
-        match acts.iter_mut().find(|(of, _)| of == group) {
-            Some((_, known)) => known.extend(&marks.acts),
-            None => acts.push((*group, marks.acts.clone())),
-        }
+    let mut acts: BTreeMap<usize, Vec<Time>> = BTreeMap::new();
+    for (marks, group) in marks.iter().zip(group) {
+        acts.entry(*group).or_default().extend(&marks.acts);
     }
-    for (_, acts) in &mut acts {
+    for acts in acts.values_mut() {
         acts.sort_unstable();
     }
-    acts.sort_by_key(|(group, _)| *group);
     let mut found = Vec::new();
-    for (at, (one, its)) in acts.iter().enumerate() {
-        for (other, others) in acts.iter().skip(at + 1) {
+    for (one, its) in &acts {
+        for (other, others) in acts.range(one + 1..) {
             if let Some((from, to)) = by_turns(its, others) {
                 found.push(Conflict {
                     between: (*one, *other),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use petgraph::unionfind::UnionFind;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::fact::{self, Fact, Name, Reading, Source, SourceId};
@@ -70,36 +71,6 @@ pub fn told_apart(reading: Reading) -> Parted {
 struct Found {
     of: Vec<Option<usize>>,
     because: Vec<String>,
-}
-
-/// Disjoint sets of sources.
-struct Sets(Vec<usize>);
-
-impl Sets {
-    fn of(&mut self, mut at: usize) -> usize {
-        while let Some(&up) = self.0.get(at) {
-            if up == at {
-                break;
-            }
-            let further = self.0.get(up).copied().unwrap_or(up);
-            if let Some(slot) = self.0.get_mut(at) {
-                *slot = further;
-            }
-            at = further;
-        }
-        at
-    }
-
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.of(one), self.of(other));
-        if let Some(slot) = self.0.get_mut(one.max(other)) {
-            *slot = one.min(other);
-        }
-    }
-
-    fn all(&mut self) -> Vec<usize> {
-        (0..self.0.len()).map(|at| self.of(at)).collect()
-    }
 }
 
 /// Levels of folders that are looked at.
@@ -208,18 +179,23 @@ fn why(group: usize, conflicts: &[Conflict]) -> String {
 
 /// Sources that tell the same uid belong together, and those of one folder, so many levels deep, where that is given.
 fn grouped(marks: &[&Marks], paths: &[&str], deep: Option<usize>) -> Vec<usize> {
-    let mut sets = Sets((0..paths.len()).collect());
+    let mut sets = UnionFind::new(paths.len());
     let mut told: FxHashMap<&Name, usize> = FxHashMap::default();
     let mut folders: FxHashMap<&str, usize> = FxHashMap::default();
     for (source, (marks, path)) in marks.iter().zip(paths).enumerate() {
         if let Some(deep) = deep {
-            sets.join(*folders.entry(upto(path, deep)).or_insert(source), source);
+            sets.union(*folders.entry(upto(path, deep)).or_insert(source), source);
         }
         for uid in marks.uids() {
-            sets.join(*told.entry(uid).or_insert(source), source);
+            sets.union(*told.entry(uid).or_insert(source), source);
         }
     }
-    sets.all()
+    // A group is called by its first source: the order of clusters is that of their sources.
+    let mut first: FxHashMap<usize, usize> = FxHashMap::default();
+    let labels = sets.into_labeling().into_iter().enumerate();
+    labels
+        .map(|(source, label)| *first.entry(label).or_insert(source))
+        .collect()
 }
 
 /// Where the most is, if no other has as much.
