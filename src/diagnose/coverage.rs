@@ -77,11 +77,53 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
             "kubectl logs of the csi-attacher container, at -v=5",
         ));
     }
+    let lost: Vec<Missing> = lost(reading).into_iter().chain(dropped(reading)).collect();
+    let whole = lost.is_empty();
+    missing.extend(lost);
     Coverage {
-        carries_clean: controller && !lives.audit.is_empty() && bodies && unheard.is_empty(),
+        carries_clean: whole && controller && !lives.audit.is_empty() && bodies && unheard.is_empty(),
         any: !reading.facts.is_empty(),
         missing,
     }
+}
+
+/// Logs that lack lines, told by the first.
+fn lost(reading: &Reading) -> Option<Missing> {
+    let mut torn = reading
+        .sources
+        .iter()
+        .filter_map(|source| Some((source, source.lost.as_ref()?)));
+    let (source, lost) = torn.next()?;
+    let more = match torn.count() {
+        0 => String::new(),
+        1 => "; one more log lacks lines too".to_owned(),
+        more => format!("; {more} more logs lack lines too"),
+    };
+    Some(Missing::new(
+        format!(
+            "lines of {}: line {} (`{}`) is always written together with one that is not there (`{}`){more}",
+            source.path, lost.line, lost.stands, lost.lacks
+        ),
+        "what else was lost is not known, so no volume is called well, and no finding more than possible",
+        "the log as it was written: journald and log shippers drop lines under load",
+    ))
+}
+
+/// Logs whose keeper says that it dropped lines, told by the first.
+fn dropped(reading: &Reading) -> Option<Missing> {
+    let mut torn = reading
+        .sources
+        .iter()
+        .filter_map(|source| Some((source, source.dropped.as_ref()?)));
+    let (source, dropped) = torn.next()?;
+    Some(Missing::new(
+        format!(
+            "lines of {}: line {} says `{}`",
+            source.path, dropped.line, dropped.says
+        ),
+        "what the dropped lines would tell is not known, so no volume is called well",
+        "the log of the time before and after, or of the other parties; a higher RateLimitBurst in journald.conf",
+    ))
 }
 
 /// Whether a node's report is written for what a fact tells.

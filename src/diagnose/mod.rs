@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use crate::fact::{Kind, SourceId};
 use crate::graph::cast::Volume;
 use crate::model::world::board::all_of;
 use crate::model::world::{CellState, Va, World};
@@ -96,7 +97,7 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
     for finding in &mut divergences {
         finding.is_torn = is_torn(script, run, finding);
     }
-    divergences.retain(|finding| !is_passing(finding) && (!finding.is_torn || holds_out(run, finding)));
+    divergences.retain(|finding| !is_passing(finding) && (!finding.is_torn || holds_out(script, run, finding)));
     divergences.sort_by_key(|finding| (finding.since, finding.cell));
     let waits = waits::of(script, run, &divergences);
     let mut findings = Findings {
@@ -127,7 +128,7 @@ fn is_passing(finding: &Finding) -> bool {
 
 /// Whether a finding on a volume with a gap in its history is worth a word all the same: somebody suffers to the end,
 /// and a party's own words show the rule that is broken.
-fn holds_out(run: &Run, finding: &Finding) -> bool {
+fn holds_out(script: &Script, run: &Run, finding: &Finding) -> bool {
     let (volume, node) = finding.cell;
     let after = run.steps.iter().skip(finding.story.operation as usize);
     let mut about = after.filter(|step| step.volume == Some(volume));
@@ -139,6 +140,7 @@ fn holds_out(run: &Run, finding: &Finding) -> bool {
             let track = run.track.get(&finding.cell).and_then(|track| track.last());
             let is_there = track.is_none_or(|(_, state)| state.attachment != Va::None);
             is_there
+                && !is_gone(script, finding.cell)
                 && about.any(|step| matches!(step.deed, Deed::MultiAttach | Deed::AttachFailed | Deed::VaAttachError))
         }
         Some(Broken::AttachmentGone) => about.any(|step| step.deed == Deed::MountFailed && step.node == Some(node)),
@@ -149,6 +151,17 @@ fn holds_out(run: &Run, finding: &Finding) -> bool {
         None => false,
     };
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said
+}
+
+/// Whether somebody listed the `VolumeAttachment`s in the end, and this pair's was not among them.
+fn is_gone(script: &Script, cell: Cell) -> bool {
+    let mut listed: BTreeMap<SourceId, Vec<bool>> = BTreeMap::new();
+    for fact in script.facts.iter().filter(|fact| fact.kind == Kind::VaSeen) {
+        let is_this = (script.cast.volume(fact), script.cast.node(fact)) == (Some(cell.0), Some(cell.1));
+        listed.entry(fact.source).or_default().push(is_this);
+    }
+    // One alone may be all that was asked for.
+    listed.values().any(|all| all.len() > 1) && !listed.values().flatten().any(|is_this| *is_this)
 }
 
 /// Pairs whose wish stays unmet to the end although nothing that was recorded explains it.

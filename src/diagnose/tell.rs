@@ -155,7 +155,7 @@ impl Teller<'_> {
             states: self.states(finding),
             alternatives: finding
                 .rule
-                .filter(|_| finding.is_torn)
+                .filter(|_| self.is_doubtful(finding))
                 .map_or_else(Vec::new, |rule| rival::of(rule, finding.mechanism)),
             remedies: row.map_or(Vec::new(), catalogue::Mechanism::remedies),
         }
@@ -180,6 +180,11 @@ impl Teller<'_> {
         }
     }
 
+    /// Whether what led here may have been another operation, of which a line was lost.
+    fn is_doubtful(&self, finding: &Finding) -> bool {
+        finding.is_torn || self.reading.sources.iter().any(|source| source.lost.is_some())
+    }
+
     /// Proven where every step of the story is seen; likely where some had to be inferred.
     fn confidence(&self, finding: &Finding) -> Confidence {
         let story = &finding.story;
@@ -190,7 +195,7 @@ impl Teller<'_> {
                 .get(id as usize)
                 .is_some_and(|step| step.observed && !step.evidence.is_empty())
         });
-        if finding.is_torn {
+        if self.is_doubtful(finding) {
             return Confidence::Possible;
         }
         if seen && finding.story.symptom.is_some() && finding.mechanism != catalogue::UNKNOWN {

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::record;
 
+use super::fellows;
 use super::fold::Runs;
 use super::pasted::Pasted;
 use super::reading::Reader;
@@ -24,6 +25,7 @@ pub struct Account<'r> {
     party: Option<Party>,
     source: Source,
     voices: Voices,
+    fellows: fellows::Seen,
     by_file: BTreeSet<Party>,
     runs: Runs,
     reader: &'r mut Reader,
@@ -44,6 +46,7 @@ impl<'r> Account<'r> {
                 ..Source::default()
             },
             voices: Voices::default(),
+            fellows: fellows::Seen::default(),
             by_file: BTreeSet::new(),
             runs: Runs::default(),
             reader,
@@ -62,11 +65,13 @@ impl<'r> Account<'r> {
             }
         }
         self.voices.add(page.voices);
+        self.fellows.add(page.fellows);
         self.by_file.extend(page.by_file);
         for (node, count) in page.nodes {
             *self.nodes.entry(node).or_default() += count;
         }
         let source = &mut self.source;
+        source.dropped = source.dropped.take().or(page.dropped);
         source.sites.extend(page.sites);
         source.used += page.used;
         source.not_understood += page.not_understood;
@@ -218,6 +223,7 @@ impl<'r> Account<'r> {
             bytes: summary.bytes,
             lines: summary.lines,
             irrelevant: summary.lines - source.used - source.not_understood,
+            lost: self.fellows.lost(&self.voices.all()),
             alive: self.voices.all(),
             voices,
             assumed: summary.assumed,

@@ -8,15 +8,20 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::audit;
 use super::klog::{FILES, SIGNS};
 use super::party::CLOUD_FILES;
 use super::sieve::Sieve;
 use super::table::TABLE;
+use super::{audit, fellows};
 
 /// Letters that each line which fits a row, or which is told without one, holds at least one of.
 static NEEDLES: LazyLock<Option<Sieve>> = LazyLock::new(|| {
-    let signs = SIGNS.iter().chain(&FILES).chain(&CLOUD_FILES).copied();
+    let signs = SIGNS
+        .iter()
+        .chain(&FILES)
+        .chain(&CLOUD_FILES)
+        .copied()
+        .chain(fellows::signs());
     Some(Sieve::of(TABLE.needles()?.into_iter().chain(signs.map(str::to_owned))))
 });
 

@@ -18,6 +18,7 @@ mod columns;
 mod dates;
 pub mod event;
 pub mod export;
+mod fellows;
 pub mod filter;
 mod fold;
 pub mod kind;
@@ -38,6 +39,7 @@ pub mod trace;
 pub mod voices;
 
 pub use export::{FactLine, print};
+pub use fellows::{Dropped, Lost};
 pub use kind::Kind;
 pub use reading::{FactError, ReadOptions, read, settle_ages};
 
@@ -129,6 +131,12 @@ pub struct Source {
     /// What its clock was off by, once `clock` has found that out; its times are corrected then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<Offset>,
+    /// Lines that stand without one that is always written with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+    /// The first line by which whoever kept the log says that it dropped lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<Dropped>,
     /// Anything the reader of the report should know: truncated gzip, over-long lines, skipped links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -15,7 +15,7 @@ use super::manifest::Manifest;
 use super::release::Site;
 use super::text::{Names, telling};
 use super::voices::Voices;
-use super::{Fact, Kind, Name, Party, audit, filter, klog, object, party, pasted};
+use super::{Dropped, Fact, Kind, Name, Party, audit, fellows, filter, klog, object, party, pasted};
 
 /// How many lines that were not understood are kept for people to look at.
 pub const PUZZLING_KEPT: usize = 50;
@@ -79,6 +79,10 @@ pub struct Page {
     pub told: Vec<Told>,
     /// Who wrote when.
     pub voices: Voices,
+    /// Lines that are always written with another.
+    pub fellows: fellows::Seen,
+    /// The first line that says that lines were dropped.
+    pub dropped: Option<Dropped>,
     /// Parties that only their lines' own files name.
     pub by_file: BTreeSet<Party>,
     /// Nodes that lines of kubelets without a name tell, and how often.
@@ -104,6 +108,8 @@ impl record::Scribe for Scribe {
             names: names.another(),
             told: Vec::new(),
             voices: Voices::default(),
+            fellows: fellows::Seen::default(),
+            dropped: None,
             by_file: BTreeSet::new(),
             nodes: FxHashMap::default(),
             sites: BTreeSet::new(),
@@ -162,6 +168,7 @@ impl Page {
         let said = match &record.body {
             Body::Klog(line) => {
                 self.voices.heard(party.as_ref(), line.at);
+                self.fellows.hear(party.as_ref(), line, record.line);
                 let said = klog::read(line, party.as_ref(), &mut self.names, &mut self.new);
                 self.site(line);
                 said
@@ -177,6 +184,12 @@ impl Page {
                 }
             }
             Body::Text(text) => {
+                if self.dropped.is_none() && fellows::says_dropped(text) {
+                    self.dropped = Some(Dropped {
+                        line: record.line,
+                        says: telling(text).into(),
+                    });
+                }
                 if pasted::matters(text) {
                     self.told.push(Told::Text(Box::new(kept(record, text))));
                 }
