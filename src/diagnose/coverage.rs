@@ -8,7 +8,7 @@ use crate::graph::cast::{Cast, Node};
 use crate::replay::Lives;
 use crate::report::Missing;
 use crate::report::text::seconds;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// What is missing where the controller's log is.
 pub const NO_CONTROLLER_LOG: &str = "no kube-controller-manager log";
@@ -35,9 +35,10 @@ pub struct Coverage {
 pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     let controller = lives.controller_heard.is_some();
     let any = |test: fn(&Fact) -> bool| reading.facts.iter().any(test);
+    let end = reading.end();
     // Where nothing was attached or detached no report had to be written.
     let bodies = any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body))
-        || !any(is_reported);
+        || !reading.facts.iter().any(|fact| is_reported(fact, end));
     let unheard = without_kubelet(cast, lives);
     let mut missing = Vec::new();
     if !controller {
@@ -126,12 +127,16 @@ fn dropped(reading: &Reading) -> Option<Missing> {
     ))
 }
 
-/// Whether a node's report is written for what a fact tells.
-fn is_reported(fact: &Fact) -> bool {
-    matches!(
-        fact.kind,
-        Kind::NodeStatusPatched | Kind::StatusPatched | Kind::VaApiCreated | Kind::AttachOk | Kind::DetachOk
-    )
+/// An attach and the report on it take no longer, unless something hinders them.
+const REPORTED_WITHIN: Span = Span::secs(10);
+
+/// Whether a node's report was written by the end of the recording for what a fact tells.
+fn is_reported(fact: &Fact, end: Time) -> bool {
+    match fact.kind {
+        Kind::NodeStatusPatched | Kind::StatusPatched | Kind::DetachOk => true,
+        Kind::VaApiCreated | Kind::AttachOk => fact.at + REPORTED_WITHIN < end,
+        _ => false,
+    }
 }
 
 /// Parts of the time of which a log that was read does not tell, though others show that it should.
