@@ -288,6 +288,7 @@ kinds! {
     PvcSeen => "pvc_seen",
     CsinodeSeen => "csinode_seen",
     CsidriverSeen => "csidriver_seen",
+    ClusterSeen => "cluster_seen",
     EventSeen => "event_seen",
     ReleaseSeen => "release_seen",
     // Lines that the catalogue has no name for.
@@ -318,6 +319,7 @@ impl Kind {
                 | Kind::PvcSeen
                 | Kind::CsinodeSeen
                 | Kind::CsidriverSeen
+                | Kind::ClusterSeen
         )
     }
 }

@@ -159,6 +159,11 @@ fn one(value: &Value, kind: &str, names: &mut Names) -> Option<Fact> {
             &CsiDriverObject::deserialize(value).ok()?,
             names,
         ),
+        // It is made with the cluster and never anew: its uid stands for the cluster.
+        "Namespace" if meta.name == "kube-system" => Fact {
+            uid: names.get(&meta.uid),
+            ..seen(Kind::ClusterSeen)
+        },
         "Event" => {
             let mut fact = event::object(seen(Kind::EventSeen), &EventObject::deserialize(value).ok()?, names)?;
             if let Detail::Event { first, last, .. } = &fact.detail {

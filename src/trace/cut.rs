@@ -90,7 +90,7 @@ pub fn narrow(reading: &mut Reading, cast: &Cast, volumes: &[Volume]) {
 fn stays(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::PvSeen | Kind::PvcSeen | Kind::CsidriverSeen | Kind::CsinodeSeen | Kind::ReleaseSeen
+        Kind::PvSeen | Kind::PvcSeen | Kind::CsidriverSeen | Kind::CsinodeSeen | Kind::ClusterSeen | Kind::ReleaseSeen
     )
 }
 

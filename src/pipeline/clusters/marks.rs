@@ -65,6 +65,8 @@ pub struct Marks {
     reached: Vec<(Time, u64)>,
     /// From when to when the controller acted, by its log or the API server's.
     led: Option<(Time, Time)>,
+    /// The uid of its namespace `kube-system`.
+    cluster: Option<Name>,
 }
 
 impl Marks {
@@ -81,7 +83,7 @@ impl Marks {
 
     /// The uids that the source tells.
     pub fn uids(&self) -> impl Iterator<Item = &Name> {
-        self.lives.keys()
+        self.lives.keys().chain(&self.cluster)
     }
 
     fn learn(&mut self, fact: &Fact) {
@@ -90,6 +92,9 @@ impl Marks {
             if fact.call.is_none() {
                 self.acts.push(fact.at);
             }
+        }
+        if fact.kind == Kind::ClusterSeen {
+            self.cluster.clone_from(&fact.uid);
         }
         self.learn_life(fact);
     }
@@ -174,6 +179,7 @@ pub struct Conflict {
 /// conflict is told of each two groups. Groups have no uid in common.
 pub fn conflicts(marks: &[&Marks], group: &[usize], folder: &[&str]) -> Vec<Conflict> {
     let mut found = two_of_a_name(marks, group, folder);
+    found.extend(two_of_the_system(marks, group));
     found.extend(other_nodes(marks, group));
     found.extend(set_back(marks, group));
     found.extend(two_worlds(marks, group));
@@ -258,6 +264,23 @@ fn lived_together(one: &Told<'_>, other: &Told<'_>) -> Option<Conflict> {
             one.life.name, one.life.uid, other.life.uid
         ),
     })
+}
+
+/// Two namespaces `kube-system`, of which a cluster has one for life.
+fn two_of_the_system(marks: &[&Marks], group: &[usize]) -> Vec<Conflict> {
+    let told = marks
+        .iter()
+        .zip(group)
+        .filter_map(|(marks, group)| Some((*group, marks.cluster.as_ref()?)));
+    let told: BTreeMap<usize, &Name> = told.collect();
+    let next = told.iter().zip(told.iter().skip(1));
+    next.filter(|((_, one), (_, other))| one != other)
+        .map(|((group, one), (next, other))| Conflict {
+            between: (*group, *next),
+            of: None,
+            because: format!("the namespace kube-system has uid {one} here and uid {other} there"),
+        })
+        .collect()
 }
 
 /// Fewest nodes that all must be others: a single one may have been made anew.

@@ -25,6 +25,14 @@ fn node(name: &str, number: u32, created: i64) -> Fact {
     }
 }
 
+/// The namespace `kube-system` in a dump.
+fn system(number: u32) -> Fact {
+    Fact {
+        uid: Some(uid(number)),
+        ..Fact::new(Kind::ClusterSeen, Party::ApiServer, at(0))
+    }
+}
+
 /// A write of a node, answered at that second with that revision.
 fn written(name: &str, number: u32, created: i64, answered: i64, revision: u32) -> Fact {
     let call = Call {
@@ -114,6 +122,20 @@ fn nodes_that_lived_at_the_same_time_are_of_two() {
         told(&files),
         (vec![("a/audit.log".to_owned(), 1), ("b/audit.log".to_owned(), 1)], 0)
     );
+}
+
+#[test]
+fn a_cluster_is_known_by_its_system() {
+    let files = |other: u32| {
+        [
+            ("a/namespaces.json", vec![system(1)]),
+            ("a/kcm.log", vec![line("n1")]),
+            ("b/namespaces.json", vec![system(other)]),
+            ("b/kcm.log", vec![line("n7")]),
+        ]
+    };
+    assert_eq!(told(&files(2)), (vec![("a".to_owned(), 2), ("b".to_owned(), 2)], 0));
+    assert_eq!(told(&files(1)), one(4));
 }
 
 #[test]
