@@ -170,7 +170,33 @@ fn index(scenarios: &BTreeMap<String, Scenario>) -> String {
             scenario.title
         );
     }
+    let _ = write!(
+        text,
+        "\n# Without a scenario\n\n\
+         What no run shows, and why; `adtrace explain NAME` says the same.\n\n\
+         | entry | why, and what to look at instead |\n| --- | --- |\n"
+    );
+    for row in catalogue::all() {
+        if let Some(why) = row.not_visible {
+            let _ = writeln!(text, "| `{}` | {why} |", row.name);
+        }
+    }
     text
+}
+
+/// A row that nothing proves is a promise that nobody keeps.
+#[test]
+fn every_entry_of_the_catalogue_has_a_scenario_or_says_why_not() {
+    let scenarios = scenarios();
+    let covered: BTreeSet<&str> = scenarios
+        .values()
+        .flat_map(|scenario| scenario.covers.iter().map(String::as_str))
+        .collect();
+    let open: Vec<&str> = catalogue::all()
+        .filter(|row| covered.contains(row.name) == row.not_visible.is_some())
+        .map(|row| row.name)
+        .collect();
+    assert!(open.is_empty(), "neither, or both: {open:#?}");
 }
 
 /// `UPDATE_SCENARIOS=1` writes the table anew.

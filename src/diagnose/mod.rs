@@ -17,6 +17,7 @@ use crate::time::{Span, Time};
 
 pub mod catalogue;
 pub mod coverage;
+mod late;
 pub mod name;
 pub mod outlook;
 mod rival;
@@ -35,6 +36,8 @@ const PATIENCE: Span = Span::secs(12);
 /// What a divergence means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Harm {
+    /// It came back by itself, later than the machinery's own bounds allow.
+    Slow,
     /// It does not come back by itself.
     Stuck,
     /// Data was at risk.
@@ -94,10 +97,15 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
     for breach in safety::breaches(run, script.lives, &exclusive) {
         add_breach(run, end, &breach, &mut divergences);
     }
+    divergences.extend(late::all(run).iter().map(|late| slow(run, end, late)));
     for finding in &mut divergences {
         finding.is_torn = is_torn(script, run, finding);
     }
     divergences.retain(|finding| !is_passing(finding) && (!finding.is_torn || holds_out(script, run, finding)));
+    if run.replaced.is_some() {
+        // What was before and what is after belong to two histories.
+        divergences.clear();
+    }
     divergences.sort_by_key(|finding| (finding.since, finding.cell));
     let waits = waits::of(script, run, &divergences);
     let mut findings = Findings {
@@ -148,7 +156,7 @@ fn holds_out(script: &Script, run: &Run, finding: &Finding) -> bool {
             about.any(|step| matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError))
         }
         Some(Broken::NotDesired | Broken::DetachNotAsked | Broken::MachineReplaced) => true,
-        None => false,
+        Some(Broken::WantedInVain | Broken::AttachNotAsked) | None => false,
     };
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said
 }
@@ -424,6 +432,20 @@ fn agreed_here(run: &Run, cell: Cell, from: StepId) -> Option<Time> {
 fn orphan(end: &World, volume: Volume) -> bool {
     let forgotten = |pair: &Cell| pair.0 == volume && !end.board.attachments.contains_key(pair);
     end.is_exclusive(volume) && end.driver.attached.iter().any(forgotten)
+}
+
+/// A broken bound as a finding.
+fn slow(run: &Run, end: &World, late: &late::Late) -> Finding {
+    Finding {
+        cell: late.cell,
+        harm: Harm::Slow,
+        rule: None,
+        mechanism: late.mechanism,
+        story: story::tell(run, late.cell, late.operation, None),
+        since: run.at(late.operation),
+        until: agreed_after(run, late.cell.0, late.ended, end),
+        is_torn: false,
+    }
 }
 
 /// A breach of safety joins the divergence that it is part of, or stands for itself.

@@ -23,6 +23,11 @@ pub fn of(run: &Run, profile: Profile, cell: Cell, rule: Broken, story: &Story) 
         (Broken::AttachmentGone, Some(Deed::VaDeletedByHand | Deed::VaStripped)) => "va-stripped-or-deleted-by-hand",
         (Broken::AttachmentGone, _) if spec_unknown(run, cell) => "nil-spec-after-restart-freezes-cell",
         (Broken::AttachmentGone, _) => "failed-detach-still-trusted-as-attached",
+        (Broken::WantedInVain, _) => "attach-required-flip-keeps-wanting-attach",
+        (Broken::AttachmentForgotten, Some(Deed::AttachNotHeld)) => "attach-required-flip-leaks-va",
+        (Broken::AttachmentForgotten, _) if attaches_nothing(run, cell, story.operation) => {
+            "attach-required-flip-leaks-va"
+        }
         (Broken::AttachmentForgotten, Some(Deed::ControllerStarted)) => forgotten(run, profile, cell, story.operation),
         (Broken::AttachmentForgotten, Some(Deed::SyncLost)) => "sync-api-error-drops-healthy-volume",
         (Broken::AttachmentForgotten, _) => "va-left-after-reported-detach-success",
@@ -31,6 +36,7 @@ pub fn of(run: &Run, profile: Profile, cell: Cell, rule: Broken, story: &Story) 
             "va-hard-deleted-while-finalizer-was-added"
         }
         (Broken::BackEndForgotten, _) => "va-without-finalizer-detach-without-driver-call",
+        (Broken::AttachNotAsked, _) => "va-bound-to-deleted-pv-with-same-handle",
         (Broken::DetachNotAsked, _) if lacks_volume(run, cell) => "va-detach-blocked-by-missing-pv",
         (Broken::DetachNotAsked, _) => "detach-needs-node-id-of-lost-node",
         (Broken::MachineReplaced, _) => "node-recreated-va-says-attached",
@@ -91,6 +97,15 @@ fn lacks_volume(run: &Run, cell: Cell) -> bool {
     let last = words.find(|step| failed(step.deed) && step.volume == Some(cell.0) && step.node == Some(cell.1));
     last.and_then(|step| step.error.as_deref())
         .is_some_and(|text| text.contains("persistentvolume "))
+}
+
+/// Whether the driver had stopped to attach by this step.
+fn attaches_nothing(run: &Run, cell: Cell, upto: StepId) -> bool {
+    let says = |deed| matches!(deed, Deed::DriverStopsAttaching | Deed::DriverAttaches);
+    let mut words = run.back_on(cell, upto).filter(|(_, step)| says(step.deed));
+    words
+        .next()
+        .is_some_and(|(_, step)| step.deed == Deed::DriverStopsAttaching)
 }
 
 fn spec_unknown(run: &Run, cell: Cell) -> bool {

@@ -18,6 +18,8 @@ pub const HORIZON: Span = Span::secs(360 + 122 + 120 + 60);
 pub enum Broken {
     /// A bound pod wants it, the controller does not (S7's reverse: the node is not managed).
     NotDesired,
+    /// Wanted although its driver attaches nothing, and nobody takes the wish back.
+    WantedInVain,
     /// Wanted and held attached, yet not in the list to report (R1).
     Unreported,
     /// In the list to report, not in the node's status, and no patch is due (R2).
@@ -30,6 +32,9 @@ pub enum Broken {
     MachineReplaced,
     /// Its `VolumeAttachment` is going, and the attacher lacks the object without which it can't ask for the detach.
     DetachNotAsked,
+    /// It is wanted, and its `VolumeAttachment` belongs to a persistent volume that is gone: the attacher refuses it, and
+    /// the controller waits for it.
+    AttachNotAsked,
     /// The back-end holds it where no `VolumeAttachment` says so, and that keeps it from where it is wanted.
     BackEndForgotten,
 }
@@ -82,8 +87,12 @@ pub fn broken(world: &World) -> Vec<(Volume, Node, Broken)> {
             let due = world.is_due(pair.1);
             let rule = if detach_not_asked(world, pair, state) {
                 Some(Broken::DetachNotAsked)
+            } else if attach_not_asked(world, pair, state) {
+                Some(Broken::AttachNotAsked)
             } else if machine_replaced(world, pair, state) {
                 Some(Broken::MachineReplaced)
+            } else if !state.attaches {
+                broken_without_attach(state)
             } else if state.wished {
                 broken_wish(state, due)
             } else {
@@ -106,6 +115,23 @@ fn detach_not_asked(world: &World, pair: (Volume, Node), state: CellState) -> bo
         _ => false,
     };
     lacks && state.attachment == Va::Detaching && world.attacher.up
+}
+
+/// Whether a wish waits for a `VolumeAttachment` that the attacher will never attach, and that nobody replaces while it
+/// is wanted.
+fn attach_not_asked(world: &World, pair: (Volume, Node), state: CellState) -> bool {
+    let object = world.board.attachments.get(&pair);
+    let refused = object.is_some_and(|object| object.source_gone && !object.attached && !object.deleting);
+    refused && state.wished && state.desired && world.attacher.up
+}
+
+/// What is left over where the driver attaches nothing: an attachment in use stays until that use ends.
+fn broken_without_attach(state: CellState) -> Option<Broken> {
+    if state.desired {
+        return Some(Broken::WantedInVain);
+    }
+    let left = matches!(state.attachment, Va::Attached | Va::Requested) && state.in_use != Some(true);
+    left.then_some(Broken::AttachmentForgotten)
 }
 
 /// What keeps a wanted pair from being met, if it is a broken rule.

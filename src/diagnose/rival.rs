@@ -67,7 +67,11 @@ const fn stories(rule: Broken) -> &'static [(&'static str, &'static str)] {
                 "no VolumeAttachment that went without a call of the driver",
             ),
         ],
-        Broken::NotDesired | Broken::MachineReplaced | Broken::DetachNotAsked => &[],
+        Broken::NotDesired
+        | Broken::MachineReplaced
+        | Broken::DetachNotAsked
+        | Broken::WantedInVain
+        | Broken::AttachNotAsked => &[],
     }
 }
 

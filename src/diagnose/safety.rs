@@ -37,6 +37,7 @@ pub fn breaches(run: &Run, lives: &Lives, exclusive: &dyn Fn(Volume) -> bool) ->
             Deed::DetachStarted | Deed::DetachForced | Deed::VaDeletedByHand => under_mount(run, lives, cell, id, step),
             Deed::VaStripped if vanishes_under_mount(run, cell, id) => under_mount(run, lives, cell, id, step),
             Deed::Mounted => mounted_again(run, cell, id, step),
+            Deed::MountedLate => mounted_late(run, cell, id),
             Deed::VaCreated if exclusive(volume) => second_node(run, cell, id),
             Deed::VaAttached if exclusive(volume) => both_attached(run, cell, id),
             Deed::VaStripped if exclusive(volume) => stripped_while_elsewhere(run, cell, id),
@@ -72,7 +73,9 @@ fn vanishes_under_mount(run: &Run, cell: Cell, id: StepId) -> bool {
 /// A detach while the kubelet of a living node still has the volume mounted or staged.
 fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) -> Option<Breach> {
     let state = run.state_at(cell, id)?;
-    if !state.mounted || !lives.kubelet_lives_after(cell.1, step.at + Span::secs(1)) {
+    // What was mounted without an attachment does not hang on one.
+    let hangs_on_it = state.attaches || state.in_use == Some(true);
+    if !state.mounted || !hangs_on_it || !lives.kubelet_lives_after(cell.1, step.at + Span::secs(1)) {
         return None;
     }
     let edited = last(run, cell, id, |step| {
@@ -86,8 +89,20 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
         _ => {
             // The node said it is no longer in use; that it forgot a mount, or its own later unmount, proves that it was.
             let forgot = last(run, cell, id, |step| {
-                step.volume == Some(cell.0) && matches!(step.deed, Deed::MountForgotten | Deed::Mounted | Deed::Dropped)
+                let tells = matches!(
+                    step.deed,
+                    Deed::MountForgotten | Deed::Mounted | Deed::MountedLate | Deed::Dropped
+                );
+                step.volume == Some(cell.0) && tells
             });
+            if let Some((late, _)) = forgot.filter(|(_, step)| step.deed == Deed::MountedLate) {
+                return Some(Breach {
+                    cell,
+                    operation: late,
+                    trigger: Some(id),
+                    mechanism: "kubelet-restart-loses-mount-in-progress",
+                });
+            }
             if forgot.is_some_and(|(_, step)| step.deed == Deed::MountForgotten) {
                 return Some(Breach {
                     cell,
@@ -115,6 +130,17 @@ fn under_mount(run: &Run, lives: &Lives, cell: Cell, id: StepId, step: &Step) ->
         operation,
         trigger,
         mechanism,
+    })
+}
+
+/// A mount that was under way when the kubelet let go of the volume ends after the detach has begun.
+fn mounted_late(run: &Run, cell: Cell, id: StepId) -> Option<Breach> {
+    let state = run.state_at(cell, id.checked_sub(1)?)?;
+    matches!(state.attachment, Va::Detaching | Va::None).then_some(Breach {
+        cell,
+        operation: id,
+        trigger: None,
+        mechanism: "kubelet-restart-loses-mount-in-progress",
     })
 }
 

@@ -77,7 +77,14 @@ fn operation(run: &Run, cell: Cell, rule: Broken, dead: StepId) -> Option<StepId
             Deed::VaGone,
             Deed::ControllerStarted,
         ],
-        Broken::AttachmentForgotten => &[Deed::ControllerStarted, Deed::SyncLost, Deed::DetachDone],
+        Broken::AttachmentForgotten => &[
+            Deed::ControllerStarted,
+            Deed::SyncLost,
+            Deed::DetachDone,
+            Deed::AttachNotHeld,
+        ],
+        Broken::AttachNotAsked => &[Deed::VolumeDeleted],
+        Broken::WantedInVain => &[Deed::DriverStopsAttaching],
         Broken::BackEndForgotten => &[Deed::VaStripped, Deed::VaDeletedByHand, Deed::VaGone],
         Broken::DetachNotAsked => &[
             Deed::VolumeDeleted,
@@ -163,7 +170,13 @@ fn symptom(run: &Run, cell: Cell, operation: StepId, harmed: StepId) -> Option<S
         }
     }
     let refused = |step: &Step| {
-        step.volume == Some(cell.0) && matches!(step.deed, Deed::AttachFailed | Deed::VaAttachError | Deed::MultiAttach)
+        let deeds = [
+            Deed::AttachFailed,
+            Deed::AttachNotAsked,
+            Deed::VaAttachError,
+            Deed::MultiAttach,
+        ];
+        step.volume == Some(cell.0) && deeds.contains(&step.deed)
     };
     let stuck = |step: &Step| {
         step.concerns(cell)

@@ -65,6 +65,21 @@ impl Teller<'_> {
         told.collect()
     }
 
+    /// A history that was set back: where it shows.
+    #[must_use]
+    pub fn replaced(&self) -> Option<report::Missing> {
+        let fact = self.fact(self.run.replaced?)?;
+        let line = self.line(fact);
+        Some(report::Missing::new(
+            format!(
+                "a history in one piece: {}:{} creates an object with a resource version that was passed long before",
+                line.source, line.line
+            ),
+            "etcd was set back to an older state (a restored copy); no verdict is given across that jump",
+            "the recording from after the jump on alone; then compare the VolumeAttachments with the storage",
+        ))
+    }
+
     /// Volumes with a gap in their history: what the gap means, and where it shows first.
     #[must_use]
     pub fn torn(&self) -> Option<report::Missing> {
@@ -116,6 +131,7 @@ impl Teller<'_> {
             id: format!("D{number}"),
             cluster: None,
             severity: match finding.harm {
+                Harm::Slow => Severity::Slow,
                 Harm::Stuck => Severity::Stuck,
                 Harm::Unsafe => Severity::Unsafe,
             },
@@ -176,6 +192,7 @@ impl Teller<'_> {
             .replace("{p}", pod.unwrap_or("the pod"));
         match finding.harm {
             Harm::Unsafe => format!("Data on {volume} may be at risk: the controller {what}."),
+            Harm::Slow => format!("{volume} on {node} comes late: {what}."),
             Harm::Stuck => format!("{volume} on {node} is stuck: {what}."),
         }
     }

@@ -279,10 +279,16 @@ impl AuditEvent<'_> {
                 Some(node) => object::csi_node(fact, &node, names),
                 None => fact,
             },
+            // Without its body a write does not tell what it says; a deletion does.
             Kind::CsidriverWritten | Kind::CsidriverDeleted => {
-                let mut driver = self.object::<CsiDriverObject>("CSIDriver").unwrap_or_default();
-                driver.metadata.name.clone_from(&name);
-                object::csi_driver(fact, &driver, names)
+                match (self.object::<CsiDriverObject>("CSIDriver"), fact.kind) {
+                    (None, Kind::CsidriverWritten) => fact,
+                    (told, _) => {
+                        let mut driver = told.unwrap_or_default();
+                        driver.metadata.name.clone_from(&name);
+                        object::csi_driver(fact, &driver, names)
+                    }
+                }
             }
             Kind::EventRecorded => event::object(fact, &self.event()?, names)?,
             Kind::LeaseWritten if !is_telling_lease(&namespace, &name) => return None,

@@ -363,6 +363,9 @@ pub enum Detail {
         driver: Name,
         /// `spec.attachRequired`, true where absent.
         attach_required: bool,
+        /// `metadata.creationTimestamp`: the field above can't change after it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created: Option<Time>,
     },
     /// `op_backoff`: which operation failed and until when no retry is permitted.
     Backoff {

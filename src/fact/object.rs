@@ -409,6 +409,7 @@ pub fn csi_driver(fact: Fact, driver: &CsiDriverObject, names: &mut Names) -> Fa
         detail: Detail::CsiDriver {
             driver: names.always(&driver.metadata.name),
             attach_required,
+            created: Time::parse(&driver.metadata.creation_timestamp),
         },
         ..fact
     }

@@ -14,6 +14,9 @@ use crate::model::profile::Behaviour;
 use crate::model::world::board::NodeObject;
 use crate::time::{Span, Time};
 
+/// From the list of pods that a new process reads to its first pass it takes no longer.
+const START_UP: Span = Span::secs(5);
+
 impl Replay<'_> {
     /// A line of the controller's log.
     pub(super) fn controller_says(&mut self, id: FactId, fact: &Fact) {
@@ -74,8 +77,13 @@ impl Replay<'_> {
         let pair = cell;
         if !self.world.desires(pair) {
             // The populator adds every three minutes what it finds bound, be it that no event told of it.
-            let known = self.world.board.wanted(pair) || self.was_wanted_lately(pair);
-            self.world.assume_wanted(pair);
+            let ghost = self.was_gone_at_start(pair);
+            let known = self.world.board.wanted(pair) || self.was_wanted_lately(pair) || ghost;
+            if ghost {
+                self.world.assume_ghost(pair);
+            } else {
+                self.world.assume_wanted(pair);
+            }
             if self.script.lives.audited(self.world.now) && !known {
                 self.unexplained(id, "an attach starts though no pod is known to want the volume there");
                 self.hole(id, cell.0);
@@ -99,7 +107,13 @@ impl Replay<'_> {
     fn attach_done(&mut self, id: FactId, cell: Cell) {
         self.expect_operation(id, cell, false);
         self.world.attach_ended(cell, true);
-        self.step(Deed::AttachDone, Party::Controller, on(cell), &[id]);
+        // Before kubernetes#129664 the name is computed anew, which a driver that needs no attach by now does not let it.
+        let deed = if self.world.held(cell).is_none() && !self.world.attaches(cell.0) {
+            Deed::AttachNotHeld
+        } else {
+            Deed::AttachDone
+        };
+        self.step(deed, Party::Controller, on(cell), &[id]);
         self.due(cell.1);
     }
 
@@ -107,6 +121,12 @@ impl Replay<'_> {
         let Some(volume) = self.script.cast.volume(fact) else {
             return;
         };
+        if let (Detail::Backoff { inner, .. }, Some(cell)) = (&fact.detail, cell)
+            && *inner == Kind::AttachMarkFailed
+            && self.not_recorded(id, fact, cell)
+        {
+            return;
+        }
         let failed = self.failed_operation(fact, volume, cell);
         let was_under_way = failed.is_some_and(|(_, cell)| self.world.operation_on(cell).is_some());
         if self.sees_both() && !was_under_way {
@@ -125,10 +145,30 @@ impl Replay<'_> {
             }
         } else {
             self.world.attach_ended(cell, false);
-            self.step(Deed::AttachFailed, Party::Controller, on(cell), &[id])
+            let deed = if self.world.held(cell).is_none() && !self.world.attaches(cell.0) {
+                Deed::AttachNotAsked
+            } else {
+                Deed::AttachFailed
+            };
+            self.step(deed, Party::Controller, on(cell), &[id])
                 .error
                 .clone_from(&fact.error);
         }
+    }
+
+    /// The line that an attach worked was written before it turned out that it can't be recorded.
+    fn not_recorded(&mut self, id: FactId, fact: &Fact, cell: Cell) -> bool {
+        if self.confirm(Deed::AttachNotHeld, on(cell), id) {
+            return true;
+        }
+        let was_done = self.confirm(Deed::AttachDone, on(cell), id);
+        if was_done {
+            self.world.sync_lost(cell);
+            self.step(Deed::AttachNotHeld, Party::Controller, on(cell), &[id])
+                .error
+                .clone_from(&fact.error);
+        }
+        was_done
     }
 
     /// Which operation a back-off line speaks of: told by the error, else the one that is pending.
@@ -423,6 +463,21 @@ impl Replay<'_> {
             self.step(Deed::ReportAdded, Party::Controller, (Some(volume), Some(node)), &[id])
                 .observed = false;
         }
+    }
+
+    /// Whether a pod that wanted it here went so shortly before this process began that its list of pods may still have had
+    /// it: the event was handled before the list was (kubernetes#81078).
+    fn was_gone_at_start(&self, cell: Cell) -> bool {
+        let mut back = self.run.steps.iter().rev().filter(|step| step.concerns(cell));
+        let began = back.find(|step| matches!(step.deed, Deed::ControllerStarted | Deed::PodBound));
+        let Some(began) = began.filter(|step| step.deed == Deed::ControllerStarted) else {
+            return false;
+        };
+        let fresh = self.world.now - began.at <= START_UP;
+        fresh
+            && back
+                .take_while(|step| began.at - step.at <= START_UP)
+                .any(|step| matches!(step.deed, Deed::PodGone | Deed::PodForced))
     }
 
     /// The wish ended so short a while ago that the controller may not have heard of it when it acted.

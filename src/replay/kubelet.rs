@@ -33,6 +33,7 @@ impl Replay<'_> {
             Kind::OpBackoff => self.kubelet_backs_off(id, fact, cell),
             Kind::KubeletVerifyOk => self.stage(cell, Stage::Verified, Deed::Verified),
             Kind::KubeletMounted => self.stage(cell, Stage::Mounted, Deed::Mounted),
+            Kind::KubeletDeviceMounted if self.is_let_go(cell) => self.stage(cell, Stage::Mounted, Deed::MountedLate),
             Kind::KubeletDeviceMounted | Kind::KubeletReconstructed => {
                 self.world.stage(cell, Stage::Mounted);
                 None
@@ -55,9 +56,25 @@ impl Replay<'_> {
         self.dirty.push(cell);
     }
 
+    /// Whether the kubelet let go of a volume that no pod wants since: a mount that was under way then ends for nobody.
+    fn is_let_go(&self, cell: Cell) -> bool {
+        let mut pods = self.world.board.pods.values();
+        let is_used = pods.any(|pod| pod.node == cell.1 && pod.deleting.is_none() && pod.volumes.contains(&cell.0));
+        let mut back = self.run.steps.iter().rev().filter(|step| step.concerns(cell));
+        let begins = [
+            Deed::PodBound,
+            Deed::Verified,
+            Deed::AttachStarted,
+            Deed::VaCreated,
+            Deed::VaAttached,
+        ];
+        let last = back.find(|step| step.deed == Deed::Dropped || begins.contains(&step.deed));
+        !is_used && last.is_some_and(|step| step.deed == Deed::Dropped) && self.sees_both()
+    }
+
     /// A kubelet goes by the report and the `VolumeAttachment`: what it found there must have been written.
     fn expect_attached(&mut self, id: FactId, fact: &Fact, cell: Cell) {
-        if !self.script.lives.audited(self.world.now) {
+        if !self.script.lives.audited(self.world.now) || !self.world.attaches(cell.0) {
             return;
         }
         let attached = self

@@ -7,6 +7,7 @@
 //! marked, else the fact is unexplained and the state is anchored on it again.
 
 mod controller;
+mod history;
 mod kubelet;
 pub mod lives;
 mod objects;
@@ -63,6 +64,8 @@ pub struct Run {
     pub unexplained: Vec<Unexplained>,
     /// Facts that others must have come before, which were not recorded.
     pub holes: Vec<Hole>,
+    /// The first fact that shows that the API server's history was replaced by an older one.
+    pub replaced: Option<FactId>,
     /// Facts the replay had to do with.
     pub considered: usize,
     /// The states of every pair: after which step, and what they were from then on.
@@ -113,7 +116,7 @@ impl Run {
 enum Cue {
     /// A node patch of the controller reaches the server: what it asks for was decided before.
     Sent(FactId),
-    /// A pod was made of which only a dump tells where it is bound.
+    /// An object was made of which only a dump tells: a pod that is bound, a `CSIDriver`.
     Made(FactId),
     /// A fact.
     Fact(FactId),
@@ -129,6 +132,10 @@ fn cues(script: &Script) -> Vec<(Time, Cue)> {
         .filter_map(|fact| script.cast.pod(fact))
         .collect();
     let untold = |fact: &Fact| script.cast.pod(fact).is_some_and(|pod| !bound.contains(&pod));
+    let writes_drivers = script
+        .facts
+        .iter()
+        .any(|fact| fact.call.is_some() && matches!(fact.detail, Detail::CsiDriver { .. }));
     let mut clock = Time::MIN;
     let mut cues: Vec<(Time, u32, Cue)> = Vec::new();
     for (seat, id) in (0_u32..).zip(script.order) {
@@ -139,6 +146,11 @@ fn cues(script: &Script) -> Vec<(Time, Cue)> {
         cues.push((clock, seat, Cue::Fact(*id)));
         if let (Party::Controller, Some(call), Kind::NodeStatusPatched) = (&fact.party, &fact.call, fact.kind) {
             cues.push((call.received.min(fact.at), seat, Cue::Sent(*id)));
+        }
+        if let (Detail::CsiDriver { created, .. }, true, false) = (&fact.detail, fact.kind.is_dump(), writes_drivers)
+            && let Some(created) = created.filter(|created| *created >= script.lives.window.0)
+        {
+            cues.push((created, seat, Cue::Made(*id)));
         }
         if let (Detail::Pod(detail), true) = (&fact.detail, fact.kind.is_dump())
             && let Some(created) = detail.created
@@ -179,6 +191,10 @@ struct Watch {
     lives_now: bool,
     /// Attachments that wait for the attacher, and since when.
     unattended: BTreeMap<Cell, Time>,
+    /// Persistent volumes of which somebody asked that they be deleted.
+    deleted: BTreeSet<crate::fact::Name>,
+    /// The persistent volume that each `VolumeAttachment` was made for.
+    sources: BTreeMap<Cell, crate::fact::Name>,
     /// Pods whose waiting for a volume was told once.
     waits_told: std::collections::BTreeSet<(Pod, Volume)>,
 }
@@ -191,7 +207,10 @@ impl<'a> Replay<'a> {
             script,
             cues: cues(&script),
             world: World::new(script.profile, start::exclusive(script.cast)),
-            run: Run::default(),
+            run: Run {
+                replaced: history::set_back(script.facts),
+                ..Run::default()
+            },
             next: 0,
             dirty: Vec::new(),
             watch: Watch::default(),
@@ -245,6 +264,7 @@ impl<'a> Replay<'a> {
         self.until(at);
         match cue {
             Cue::Sent(_) => self.sent(id, fact),
+            Cue::Made(_) if matches!(fact.detail, Detail::CsiDriver { .. }) => self.driver_says(id, fact),
             Cue::Made(_) => self.pod_made(id, fact),
             Cue::Fact(_) => self.take(id, fact),
         }

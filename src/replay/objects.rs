@@ -26,13 +26,49 @@ impl Replay<'_> {
                 self.pod_write(id, fact);
             }
             Kind::PodDeleted if accepted(call) => self.pod_deleted(id, fact),
+            Kind::CsidriverWritten | Kind::CsidriverDeleted | Kind::CsidriverSeen if accepted(call) => {
+                self.driver_says(id, fact);
+            }
             Kind::PvDeleted if accepted(call) => {
+                self.watch.deleted.extend(fact.pv.clone());
                 if let Some(volume) = self.script.cast.volume(fact) {
                     self.step(Deed::VolumeDeleted, fact.party.clone(), (Some(volume), None), &[id]);
                 }
             }
             _ => {}
         }
+    }
+
+    /// A `CSIDriver` tells whether its volumes are attached at all; without one they are.
+    pub(super) fn driver_says(&mut self, id: FactId, fact: &Fact) {
+        let Detail::CsiDriver { attach_required, .. } = &fact.detail else {
+            return;
+        };
+        let attaches = *attach_required || fact.kind == Kind::CsidriverDeleted;
+        let deed = if attaches {
+            Deed::DriverAttaches
+        } else {
+            Deed::DriverStopsAttaching
+        };
+        for volume in self.volumes_of_driver(fact) {
+            if self.world.set_attaches(volume, attaches) {
+                self.step(deed, fact.party.clone(), (Some(volume), None), &[id]);
+                let pairs = self.world.pairs().into_iter();
+                self.dirty.extend(pairs.filter(|pair| pair.0 == volume));
+            }
+        }
+    }
+
+    /// The volumes of the driver that a `CSIDriver` is about.
+    pub(super) fn volumes_of_driver(&self, fact: &Fact) -> Vec<Volume> {
+        let Detail::CsiDriver { driver, .. } = &fact.detail else {
+            return Vec::new();
+        };
+        let volumes = (0_u32..).map(Volume).zip(&self.script.cast.volumes);
+        volumes
+            .filter(|(_, info)| info.driver.as_ref() == Some(driver))
+            .map(|(volume, _)| volume)
+            .collect()
     }
 
     fn node_write(&mut self, id: FactId, fact: &Fact, call: Option<&Call>) {
@@ -219,6 +255,9 @@ impl Replay<'_> {
         if fact.kind != Kind::VaApiCreated && !self.world.board.attachments.contains_key(&pair) {
             self.hole(id, volume);
         }
+        if let Some(pv) = &detail.pv {
+            self.watch.sources.insert(pair, pv.clone());
+        }
         match fact.kind {
             Kind::VaApiCreated => {
                 if self.world.board.attachments.contains_key(&pair) {
@@ -271,6 +310,7 @@ impl Replay<'_> {
             attach_error: detail.attach_error.is_some(),
             detach_error: detail.detach_error.is_some(),
             outlived_node: before.outlived_node,
+            source_gone: before.source_gone || detail.attach_error.is_some() && self.is_source_replaced(pair),
         };
         self.world.board.attachments.insert(pair, after.clone());
         self.world.attacher.up = true;
@@ -285,12 +325,21 @@ impl Replay<'_> {
                 .error
                 .clone_from(&detail.detach_error);
         } else if detail.attach_error.is_some() {
-            self.publish_failed(pair, detail.attach_error.as_deref());
+            if !after.source_gone {
+                self.publish_failed(pair, detail.attach_error.as_deref());
+            }
             self.world.attacher.failed(pair, fact.at);
             self.step(Deed::VaAttachError, fact.party.clone(), cell, &[id])
                 .error
                 .clone_from(&detail.attach_error);
         }
+    }
+
+    /// Whether the persistent volume of a `VolumeAttachment` is deleted, and another one stands for the same disk.
+    fn is_source_replaced(&self, pair: (Volume, Node)) -> bool {
+        let is_deleted = |pv: &crate::fact::Name| self.watch.deleted.contains(pv);
+        let source = self.watch.sources.get(&pair);
+        source.is_some_and(is_deleted) && self.script.cast.info(pair.0).pvs.iter().any(|pv| !is_deleted(pv))
     }
 
     /// What a failed detach tells: of the driver's habits, or that it was not even asked.

@@ -1,11 +1,13 @@
 //! What happens without a word: steps that the model takes between two facts and that no log tells at its level.
 //!
-//! In: the world and the time up to which nothing was said. Out: inferred steps. Only one kind is both silent and
-//! lasting: a pass that takes a volume off the report for a retry which back-off refuses, in versions that look at the
+//! In: the world and the time up to which nothing was said. Out: inferred steps. Two kinds are both silent and lasting:
+//! the populator's round that takes back a wish for a volume whose driver stopped to attach, and a pass that takes a volume off the report for a retry which back-off refuses, in versions that look at the
 //! back-off too late (`backoff_checked_before_unreport`, kubernetes#104526).
 
 use super::{Cell, Deed, FactId, Replay, Step, StepId};
 use crate::graph::cast::Volume;
+use crate::model::populator;
+use crate::model::profile::Behaviour;
 use crate::model::world::process::PATIENCE;
 use crate::time::{Span, Time};
 
@@ -31,6 +33,7 @@ impl Replay<'_> {
     /// Lets the silent passes up to a moment happen.
     pub(super) fn silent_until(&mut self, now: Time) {
         self.attacher_until(now);
+        self.drop_unattachable(now);
         for cell in self.world.backing_off() {
             let Some(failed) = self.world.failed_at(cell) else {
                 continue;
@@ -38,6 +41,25 @@ impl Replay<'_> {
             if now - failed > TWO_PASSES && self.refuses_now(cell) && self.could_unreport(cell) {
                 self.world.now = self.world.now.max(failed + PASS);
                 self.refuse_retry(cell, &[], false);
+            }
+        }
+    }
+
+    /// Whether the populator takes back what pods want of this volume: its driver attaches nothing.
+    pub(super) fn drops_unattachable(&self, volume: Volume) -> bool {
+        !self.world.attaches(volume) && self.script.profile.has(Behaviour::DropNonattachableFromDsw)
+    }
+
+    /// Wishes for volumes whose driver stopped to attach: a round of the populator later they are gone.
+    fn drop_unattachable(&mut self, now: Time) {
+        let mut wanted = self.world.wanted_in_vain();
+        wanted.retain(|cell| self.drops_unattachable(cell.0));
+        for cell in wanted {
+            let mut back = self.run.steps.iter().rev();
+            let stopped = back.find(|step| step.deed == Deed::DriverStopsAttaching && step.volume == Some(cell.0));
+            if stopped.is_none_or(|step| now > step.at + populator::PERIOD + TWO_PASSES) {
+                self.world.assume_unwanted(cell);
+                self.dirty.push(cell);
             }
         }
     }

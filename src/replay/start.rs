@@ -29,6 +29,7 @@ impl Replay<'_> {
             .iter()
             .filter_map(|id| script.facts.get(*id as usize))
             .collect();
+        self.stage_drivers(&facts);
         for fact in facts.iter().copied() {
             let done = fact.call.as_ref().is_none_or(|call| call.ok());
             match (&fact.detail, fact.kind) {
@@ -86,6 +87,27 @@ impl Replay<'_> {
         {
             self.world.controller_was_there();
             self.watch.lives_now = script.lives.controllers.is_empty();
+        }
+    }
+
+    /// Drivers that attached nothing from the beginning: the first word about each tells it, be it that it is deleted.
+    fn stage_drivers(&mut self, facts: &[&Fact]) {
+        let mut told: BTreeSet<Volume> = BTreeSet::new();
+        for fact in facts {
+            let Detail::CsiDriver {
+                attach_required,
+                created,
+                ..
+            } = &fact.detail
+            else {
+                continue;
+            };
+            let was_there = fact.kind != Kind::CsidriverWritten && self.existed(*created);
+            for volume in self.volumes_of_driver(fact) {
+                if told.insert(volume) && was_there {
+                    let _ = self.world.set_attaches(volume, *attach_required);
+                }
+            }
         }
     }
 

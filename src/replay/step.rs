@@ -81,6 +81,10 @@ deeds! {
     NodeDeleted => "node_deleted", "the Node object of {n} is deleted";
     /// Somebody asked for a persistent volume to be deleted.
     VolumeDeleted => "pv_deleted", "the PersistentVolume of {v} is deleted";
+    /// The driver of a volume attaches nothing any more.
+    DriverStopsAttaching => "driver_stops_attaching", "the driver of {v} needs no attach from now on (attachRequired: false)";
+    /// The driver of a volume attaches from now on.
+    DriverAttaches => "driver_attaches", "the driver of {v} needs attach from now on";
     /// A node's Ready condition went.
     NodeNotReady => "node_not_ready", "{n} is no longer Ready";
     /// A node is ready again.
@@ -99,6 +103,10 @@ deeds! {
     AttachStarted => "attach_started", "starts to attach {v} to {n}";
     /// An attach worked.
     AttachDone => "attach_done", "holds {v} attached to {n}";
+    /// An attach worked, and the controller could not record it.
+    AttachNotHeld => "attach_not_held", "has {v} attached to {n}, but does not hold it so: its driver attaches nothing by now";
+    /// An attach failed before anybody was asked.
+    AttachNotAsked => "attach_not_asked", "can't attach {v} to {n}: its driver attaches nothing";
     /// An attach failed.
     AttachFailed => "attach_failed", "the attach of {v} to {n} fails: it is uncertain there now";
     /// An exclusive volume is attached elsewhere.
@@ -175,6 +183,8 @@ deeds! {
     MountFailed => "mount_failed", "cannot mount {v}";
     /// The volume is mounted.
     Mounted => "mounted", "mounts {v}";
+    /// The device is mounted for nobody.
+    MountedLate => "mounted_late", "mounts the device of {v} on {n} though it has let go of {v}: nothing will unmount it";
     /// Unmount failed.
     UnmountFailed => "unmount_failed", "cannot unmount {v}";
     /// The volume is unmounted for a pod.

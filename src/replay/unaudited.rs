@@ -134,6 +134,10 @@ impl Replay<'_> {
         let Some(fact) = self.script.facts.get(id as usize) else {
             return;
         };
+        if self.drops_unattachable(cell.0) || self.world.is_wanted_by_ghosts(cell) {
+            self.world.assume_unwanted(cell);
+            return;
+        }
         if self.was_wished_lately(cell) {
             return;
         }

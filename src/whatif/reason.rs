@@ -162,6 +162,7 @@ fn keeps(world: &World, pair: (Volume, Node)) -> &'static str {
     if let Some((.., rule)) = outlook::broken(world).first() {
         return match rule {
             Broken::NotDesired => "the controller does not want the volume there, as it does not manage the node.",
+            Broken::WantedInVain => "the controller wants an attach that the driver does not do.",
             Broken::Unreported => {
                 "the controller holds the volume attached but took it off its own list, and no loop compares the two."
             }
@@ -171,6 +172,9 @@ fn keeps(world: &World, pair: (Volume, Node)) -> &'static str {
             Broken::AttachmentGone => "the controller trusts an attachment whose VolumeAttachment is going or gone.",
             Broken::AttachmentForgotten => "a VolumeAttachment that the controller does not know is in the way.",
             Broken::MachineReplaced => "the machine behind the node's name is another one and has no such device.",
+            Broken::AttachNotAsked => {
+                "the VolumeAttachment belongs to a PersistentVolume that is gone, and stands in the way of a new one."
+            }
             Broken::DetachNotAsked => "the attacher lacks an object without which it can't ask for the detach.",
             Broken::BackEndForgotten => "the back-end holds the volume where no VolumeAttachment says so.",
         };

@@ -8,7 +8,7 @@ use adtrace::model::{Cell, NodeId, PodId, VolumeId};
 use adtrace::time::Span;
 use serde_json::{Value, json};
 
-use super::names::{Names, Pod};
+use super::names::{DRIVER, Names, Pod};
 use super::objects;
 use super::paper::{Client, Request};
 use super::stage::{Stage, USER};
@@ -42,6 +42,7 @@ impl Stage {
         self.names.pods.push(Pod {
             name: name.to_owned(),
             volumes: volumes.to_vec(),
+            node,
         });
         self.paper.reach(self.world.now);
         let spec = objects::pod(&self.names, id, None, None);
@@ -293,6 +294,32 @@ impl Stage {
 
 /// Attachments and drivers.
 impl Stage {
+    /// Somebody replaces the `CSIDriver` by one that says whether volumes are attached; the field can't be changed.
+    pub fn driver_attaches(&mut self, attaches: bool) {
+        self.paper.reach(self.world.now);
+        let at = self.world.now;
+        self.csi_driver = Some((attaches, at));
+        let requests = [
+            ("delete", json!({"kind": "DeleteOptions", "apiVersion": "v1"}), 200),
+            ("create", objects::csi_driver(attaches, at), 201),
+        ];
+        for (verb, asked, code) in requests {
+            let path = "/apis/storage.k8s.io/v1/csidrivers";
+            self.paper.audit(&Request {
+                client: USER,
+                verb,
+                uri: if verb == "create" { path.to_owned() } else { format!("{path}/{DRIVER}") },
+                object: json!({"resource": "csidrivers", "name": DRIVER, "apiGroup": "storage.k8s.io", "apiVersion": "v1"}),
+                code,
+                answer: if verb == "create" { asked.clone() } else { Value::Null },
+                asked,
+            });
+        }
+        for volume in self.volumes().collect::<Vec<_>>() {
+            let _ = self.world.set_attaches(volume, attaches);
+        }
+    }
+
     /// Somebody deletes a persistent volume by force: no finalizer holds it.
     pub fn delete_volume(&mut self, volume: VolumeId) {
         self.paper.reach(self.world.now);
@@ -312,6 +339,101 @@ impl Stage {
         self.paper
             .audit(&request("patch", json!({"metadata": {"finalizers": null}})));
         self.deleted.insert(volume);
+    }
+
+    /// Somebody deletes a claim by force: no finalizer holds it, and what pods want of its volume can't be worked out.
+    pub fn delete_claim(&mut self, volume: VolumeId) {
+        self.paper.reach(self.world.now);
+        let name = self.names.claim(volume);
+        for (verb, asked) in [
+            ("delete", json!({"kind": "DeleteOptions", "apiVersion": "v1"})),
+            ("patch", json!({"metadata": {"finalizers": null}})),
+        ] {
+            self.paper.audit(&Request {
+                client: USER,
+                verb,
+                uri: format!("/api/v1/namespaces/app/persistentvolumeclaims/{name}"),
+                object: json!({"resource": "persistentvolumeclaims", "namespace": "app", "name": name, "apiVersion": "v1"}),
+                code: 200,
+                asked,
+                answer: Value::Null,
+            });
+        }
+        self.world.board.trouble.unresolvable.insert(volume);
+    }
+
+    /// A controller process takes over whose list of pods still has one that is gone.
+    pub fn controller_starts_with(&mut self, name: &str) -> Option<()> {
+        let at = self.names.pods.iter().rposition(|pod| pod.name == name)?;
+        let (id, pod) = (PodId(u32::try_from(at).ok()?), self.names.pods[at].clone());
+        let object = PodObject {
+            node: pod.node,
+            volumes: pod.volumes,
+            deleting: None,
+            running: false,
+            terminated: false,
+        };
+        self.world.board.pods.insert(id, object);
+        self.controller_starts();
+        self.world.board.pods.remove(&id);
+        Some(())
+    }
+
+    /// A copy of etcd is made.
+    pub fn etcd_saved(&mut self) {
+        self.saved = Some((self.world.board.clone(), self.paper.revision()));
+    }
+
+    /// That copy takes the place of what etcd has; the controller is down meanwhile.
+    pub fn etcd_restored(&mut self) -> Option<()> {
+        let (board, revision) = self.saved.clone()?;
+        self.world.controller_stops();
+        self.world.board = board;
+        self.paper.set_back(revision);
+        self.attacher_starts();
+        Some(())
+    }
+
+    /// The kubelet lets go of a volume while its mount is under way; the mount ends a second later.
+    pub fn kubelet_mounts_late(&mut self, pair: Pair) {
+        let of = self.names.subject(pair, self.last_user(pair));
+        if let Some(machine) = self.world.machines.get_mut(&pair.1) {
+            machine.volumes.remove(&pair.0);
+        }
+        let mut scribe = self.scribe();
+        scribe.kubelet(pair.1, 'I', ("kubelet_volume_dropped", "Volume detached"), &of, &[""]);
+        self.run(Span::secs(1));
+        let path = "/var/lib/kubelet/plugins/kubernetes.io/csi/globalmount";
+        let mut scribe = self.scribe();
+        scribe.kubelet(pair.1, 'I', ("kubelet_device_mounted", ""), &of, &[path]);
+    }
+
+    /// The last pod that used a pair, be it gone.
+    fn last_user(&self, pair: Pair) -> Option<PodId> {
+        let pods = &self.names.pods;
+        let at = pods
+            .iter()
+            .rposition(|pod| pod.node == pair.1 && pod.volumes.contains(&pair.0))?;
+        Some(PodId(u32::try_from(at).ok()?))
+    }
+
+    /// Somebody replaces a persistent volume by one of another name for the same disk. A `VolumeAttachment` that the
+    /// attacher has not come to yet stays the old one's.
+    pub fn replace_volume(&mut self, volume: VolumeId) {
+        let old = self.names.first_volume(volume);
+        self.delete_volume(volume);
+        self.deleted.remove(&volume);
+        self.names.renewed.insert(volume);
+        let object = objects::volume(&self.names, volume);
+        let name = self.names.volume(volume);
+        self.create("persistentvolumes", "", &name, object);
+        for (pair, object) in &mut self.world.board.attachments {
+            if pair.0 == volume && !object.attached {
+                object.source_gone = true;
+                let text = format!("PersistentVolume \"{old}\" is marked for deletion");
+                self.excuses.storage.insert((true, *pair), (text, false));
+            }
+        }
     }
 
     /// From now on the driver answers so, in these words; `of_driver` is false where the attacher can't even ask.

@@ -17,6 +17,8 @@ pub struct Pod {
     pub name: String,
     /// Its volumes.
     pub volumes: Vec<VolumeId>,
+    /// The node that it was bound to.
+    pub node: NodeId,
 }
 
 /// All names.
@@ -28,6 +30,8 @@ pub struct Names {
     pub reborn: std::collections::BTreeMap<NodeId, u32>,
     /// Persistent volumes by id, and whether each is exclusive.
     pub volumes: Vec<(String, bool)>,
+    /// Volumes whose persistent volume was replaced by one of another name.
+    pub renewed: std::collections::BTreeSet<VolumeId>,
     /// Pod objects by id; a pod that comes back under its name is another one.
     pub pods: Vec<Pod>,
 }
@@ -46,6 +50,16 @@ impl Names {
 
     /// The persistent volume's name.
     pub fn volume(&self, volume: VolumeId) -> String {
+        let first = self.first_volume(volume);
+        if self.renewed.contains(&volume) {
+            format!("{first}-2")
+        } else {
+            first
+        }
+    }
+
+    /// The name of the persistent volume that was there first.
+    pub fn first_volume(&self, volume: VolumeId) -> String {
         format!("pv-{}", self.volumes[volume.index()].0)
     }
 

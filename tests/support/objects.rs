@@ -40,9 +40,14 @@ pub fn node(names: &Names, node: NodeId, object: &NodeObject, version: u64) -> V
 /// A `VolumeAttachment`; `errors` are the texts of attach and detach error.
 pub fn attachment(names: &Names, pair: Pair, object: &Attachment, version: u64, at: Time, errors: [&str; 2]) -> Value {
     let name = names.attachment(pair);
+    let source = if object.source_gone {
+        names.first_volume(pair.0)
+    } else {
+        names.volume(pair.0)
+    };
     let mut va = json!({"kind": "VolumeAttachment", "apiVersion": "storage.k8s.io/v1",
         "metadata": {"name": name, "uid": format!("va-{name}"), "resourceVersion": version.to_string()},
-        "spec": {"attacher": DRIVER, "source": {"persistentVolumeName": names.volume(pair.0)},
+        "spec": {"attacher": DRIVER, "source": {"persistentVolumeName": source},
                  "nodeName": names.node(pair.1)},
         "status": {"attached": object.attached}});
     if object.finalizer {
@@ -82,6 +87,13 @@ pub fn pod(names: &Names, id: PodId, node: Option<NodeId>, deleting: Option<Time
         object["metadata"]["deletionTimestamp"] = json!(deleting.to_string());
     }
     object
+}
+
+/// The driver's `CSIDriver`.
+pub fn csi_driver(attaches: bool, created: Time) -> Value {
+    json!({"kind": "CSIDriver", "apiVersion": "storage.k8s.io/v1",
+           "metadata": {"name": DRIVER, "creationTimestamp": created.to_string()},
+           "spec": {"attachRequired": attaches, "podInfoOnMount": false}})
 }
 
 /// A persistent volume.

@@ -87,6 +87,16 @@ impl Paper {
         self.version
     }
 
+    /// The resource version that was reached.
+    pub fn revision(&self) -> u64 {
+        self.version
+    }
+
+    /// The server goes on from an earlier resource version.
+    pub fn set_back(&mut self, revision: u64) {
+        self.version = revision;
+    }
+
     /// The moment of the next line.
     pub fn tick(&mut self) -> Time {
         self.now = self.now + BREATH;

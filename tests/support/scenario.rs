@@ -160,6 +160,20 @@ impl Scenario {
             ["delete", "node", node] => stage.delete_node(self.node(node)?),
             ["kubelet", "registers", node] => stage.register_node(self.node(node)?),
             ["kubelet", "of", node, "restarts"] => stage.kubelet_restarts(self.node(node)?),
+            [
+                "kubelet",
+                "of",
+                node,
+                "lets",
+                "go",
+                "of",
+                volume,
+                "during",
+                "its",
+                "mount",
+            ] => {
+                stage.kubelet_mounts_late(self.pair(volume, node)?);
+            }
             ["kubelet", "of", node, "restarts", "and", "loses", volume] => {
                 stage.kubelet_forgets(self.pair(volume, node)?);
             }
@@ -200,6 +214,8 @@ impl Scenario {
             ["driver", "only", "claims", "to", "detach", volume, "on", node] => {
                 stage.lies.insert(self.pair(volume, node)?);
             }
+            ["driver", "needs", "no", "attach"] => stage.driver_attaches(false),
+            ["driver", "needs", "attach"] => stage.driver_attaches(true),
             ["storage", "lets", "two", "nodes", "have", "one", "volume"] => stage.world.driver.lets_two = true,
             ["storage", "holds", volume, "on", node] => {
                 stage.world.driver.attached.insert(self.pair(volume, node)?);
@@ -217,6 +233,8 @@ impl Scenario {
             ] => {
                 stage.node_answers(*what == "mount", self.pair(volume, node)?, *how == "fails", said);
             }
+            ["delete", "claim", "of", volume] => stage.delete_claim(self.volume(volume)?),
+            ["persistent", "volume", "of", volume, "is", "replaced"] => stage.replace_volume(self.volume(volume)?),
             ["delete", "persistent", "volume", volume] => stage.delete_volume(self.volume(volume)?),
             ["user", "deletes", "attachment", volume, "on", node] => {
                 stage.attachment_deleted(self.pair(volume, node)?);
@@ -233,6 +251,9 @@ impl Scenario {
         match words {
             ["controller", "dies"] => stage.world.controller_stops(),
             ["controller", "starts"] => stage.controller_starts(),
+            ["controller", "starts", "and", "still", "sees", "pod", pod] => stage.controller_starts_with(pod)?,
+            ["etcd", "is", "saved"] => stage.etcd_saved(),
+            ["etcd", "is", "restored"] => stage.etcd_restored()?,
             ["controller", "only", "claims", "to", "detach", volume, "on", node] => {
                 stage.detach_claimed(self.pair(volume, node)?);
             }

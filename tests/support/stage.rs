@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use adtrace::model::profile::{Profile, Version};
 use adtrace::model::world::World;
-use adtrace::model::world::board::{NodeObject, Pair};
+use adtrace::model::world::board::{Board, NodeObject, Pair};
 use adtrace::model::{NodeId, VolumeId};
 use adtrace::time::{Span, Time};
 use serde_json::{Value, json};
@@ -39,6 +39,10 @@ pub struct Stage {
     pub bare: BTreeSet<Pair>,
     /// Persistent volumes that somebody deleted.
     pub deleted: BTreeSet<VolumeId>,
+    /// Whether the `CSIDriver` that somebody put in place of the first says that volumes are attached, and since when.
+    pub csi_driver: Option<(bool, Time)>,
+    /// The copy of etcd that somebody made, and its revision.
+    pub saved: Option<(Board, u64)>,
     /// When it began.
     pub start: Time,
 }
@@ -61,6 +65,8 @@ impl Stage {
             lies: BTreeSet::new(),
             bare: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            csi_driver: None,
+            saved: None,
             start,
         };
         stage.world.now = start;
@@ -224,6 +230,9 @@ impl Stage {
         let claims: Vec<Value> = volumes().map(|id| objects::claim(&self.names, id)).collect();
         self.paper.dump("persistentvolumes", &pvs);
         self.paper.dump("persistentvolumeclaims", &claims);
+        if let Some((attaches, created)) = self.csi_driver {
+            self.paper.dump("csidrivers", &[objects::csi_driver(attaches, created)]);
+        }
         let mut scribe = Scribe {
             names: &self.names,
             excuses: &self.excuses,

@@ -289,6 +289,11 @@ pub const ROWS: &[Mechanism] = &[
         fix: Fix::Attacher(&[v(3, 0, 0)]),
         issues: &["kubernetes-csi/external-attacher#217"],
         advice: "Strip the PersistentVolume's finalizer.",
+        not_visible: Some(
+            "It is about the deletion of a PersistentVolume and not about a volume on a node: all states \
+             that adtrace compares agree. Look for a PersistentVolume with deletionTimestamp and the \
+             attacher's finalizer that no VolumeAttachment names.",
+        ),
         ..BLANK
     },
     Mechanism {

@@ -38,6 +38,11 @@ pub const ROWS: &[Mechanism] = &[
         fix: Fix::Elsewhere("gcp-compute-persistent-disk-csi-driver, after issue 965"),
         issues: &["kubernetes-sigs/gcp-compute-persistent-disk-csi-driver#965"],
         acts: &[heals("delete-pod-same-node", "check the file system first")],
+        not_visible: Some(
+            "When the cloud ends a call after its deadline stands in no log of Kubernetes, and most calls \
+             past their deadline do no harm. Ask the cloud's activity log for a detach that ended after the \
+             new attach, and the node's kernel log for I/O errors.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -133,6 +138,11 @@ pub const ROWS: &[Mechanism] = &[
             "kubernetes/kubernetes#29324",
         ],
         advice: "Stop both pods before anything else.",
+        not_visible: Some(
+            "All parties agree on volume and node; only the device differs, which no API object of a CSI \
+             driver and no log of Kubernetes tells. Compare the LUNs in the driver's log, or the devices on \
+             the node, for two volumes that share one.",
+        ),
         ..BLANK
     },
     Mechanism {

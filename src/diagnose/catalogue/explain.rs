@@ -48,6 +48,8 @@ pub struct Page {
     pub remedies: Vec<Remedy>,
     /// What else to know.
     pub advice: &'static str,
+    /// Why no run shows it; null where a scenario does.
+    pub not_visible: Option<&'static str>,
 }
 
 impl From<&Mechanism> for Page {
@@ -68,6 +70,7 @@ impl From<&Mechanism> for Page {
             known_issues: row.issues,
             remedies: row.remedies(),
             advice: row.advice,
+            not_visible: row.not_visible,
         }
     }
 }
@@ -128,6 +131,7 @@ pub fn page(row: &Mechanism) -> String {
         }
     }
     paragraph(&mut out, "note", row.advice);
+    paragraph(&mut out, "not in view", row.not_visible.unwrap_or_default());
     out
 }
 
@@ -144,12 +148,18 @@ fn paragraph(out: &mut String, label: &str, text: &str) {
     }
 }
 
+/// What marks a mechanism that no run shows, in the table of all.
+const NOT_VISIBLE: &str = "  (no run shows it: see its page)";
+
 /// The table of all mechanisms: name and title, in the order of the parties.
 #[must_use]
 pub fn list() -> String {
     let mut out = String::new();
     for row in all() {
         out.push_str(row.name);
+        if row.not_visible.is_some() {
+            out.push_str(NOT_VISIBLE);
+        }
         out.push('\n');
         for line in wrap(row.title, WIDTH - 4) {
             out.push_str("    ");
@@ -177,10 +187,24 @@ mod tests {
 
     #[test]
     fn pages_fit_a_terminal() {
+        let pages = all().map(page).chain([list()]);
+        for line in pages.flat_map(|page| page.lines().map(str::to_owned).collect::<Vec<_>>()) {
+            assert!(crate::report::text::columns(&line) <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_no_run_shows_says_so_on_its_page_and_in_the_table() {
+        let table = list();
         for row in all() {
-            for line in page(row).lines() {
-                assert!(crate::report::text::columns(line) <= WIDTH, "{line}");
-            }
+            let marked = table.lines().any(|line| line == format!("{}{NOT_VISIBLE}", row.name));
+            let told = page(row).lines().any(|line| line.starts_with("not in view"));
+            assert_eq!(
+                (marked, told),
+                (row.not_visible.is_some(), row.not_visible.is_some()),
+                "{}",
+                row.name
+            );
         }
     }
 }

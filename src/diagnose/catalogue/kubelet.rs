@@ -41,6 +41,10 @@ pub const ROWS: &[Mechanism] = &[
         fix: Fix::Kubernetes(&[v(1, 5, 0)]),
         issues: &["kubernetes/kubernetes#33203", "kubernetes/kubernetes#33616"],
         advice: "Unmount by hand or reboot the node.",
+        not_visible: Some(
+            "It ended with Kubernetes 1.5; adtrace knows the releases from 1.16 on, whose first status after \
+             a start leaves volumesInUse as it was.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -69,7 +73,7 @@ pub const ROWS: &[Mechanism] = &[
         name: "kubelet-restart-loses-mount-in-progress",
         title: "A pod is deleted around a kubelet's restart, and a mount that was under way is never undone.",
         headline: "{volume} stays mounted on {node} for {pod}, which is gone: the mount was under way when the kubelet \
-                   restarted.",
+                   let go of it.",
         shape: Shape::InUseLost,
         classes: &[Dead, Unsafe],
         states: "mounted (device); in use or not, by release",
@@ -103,6 +107,10 @@ pub const ROWS: &[Mechanism] = &[
         fix: Fix::Kubernetes(&[v(1, 13, 0)]),
         issues: &["kubernetes/kubernetes#70319", "kubernetes/kubernetes#71145"],
         advice: "Restart the pod; check the file system.",
+        not_visible: Some(
+            "It ended with Kubernetes 1.13; adtrace knows the releases from 1.16 on, in which a volume \
+             counts as in use before its mount begins.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -201,6 +209,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "Kubernetes up to about 1.18, plugins like flex and iSCSI",
         issues: &["kubernetes/kubernetes#91458"],
         advice: "Clean up on the node.",
+        not_visible: Some(
+            "What is left behind is a session of the plugin on the node, which stands in no API object and \
+             no log. Look on the node itself (iscsiadm, lsblk).",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -218,6 +230,11 @@ pub const ROWS: &[Mechanism] = &[
         affects: "all releases",
         issues: &["kubernetes/kubernetes#102567", "longhorn/longhorn#275"],
         acts: &[heals("delete-pod-same-node", "none")],
+        not_visible: Some(
+            "The attacher writes the same lines where its list of volumes was wrong for a moment and where \
+             the disk was really away; only the node tells which. Look for I/O errors and read-only remounts \
+             in its kernel log at the time of the second attach.",
+        ),
         ..BLANK
     },
 ];

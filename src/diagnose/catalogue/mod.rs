@@ -55,6 +55,9 @@ pub struct Mechanism {
     pub acts: &'static [Act],
     /// What else a person should know before they act.
     pub advice: &'static str,
+    /// Where no run proves its recognition: why no recording shows it, or what the model lacks for it, and what to look at
+    /// instead. `None` where a scenario proves that the replay finds it, or tells rightly that it passes.
+    pub not_visible: Option<&'static str>,
 }
 
 /// A row that says nothing yet; rows are written as differences from it.
@@ -74,6 +77,7 @@ const BLANK: Mechanism = Mechanism {
     issues: &[],
     acts: &[],
     advice: "",
+    not_visible: None,
 };
 
 /// The basic ways of parting.
@@ -354,6 +358,11 @@ mod tests {
             }
             assert!(row.title.ends_with('.'), "the title of {} is no sentence", row.name);
             assert!(!row.classes.is_empty(), "{} has no class", row.name);
+            assert!(
+                row.not_visible.is_none_or(|why| why.ends_with('.')),
+                "why {} is not visible is no sentence",
+                row.name
+            );
             assert!(
                 !row.acts.is_empty() || !row.advice.is_empty(),
                 "{} says nothing of what helps",

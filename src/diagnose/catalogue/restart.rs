@@ -74,6 +74,11 @@ pub const ROWS: &[Mechanism] = &[
         issues: &["kubernetes/kubernetes#93090"],
         acts: &[heals("delete-pod-other-node", "none")],
         advice: "Or detach the volume in the cloud.",
+        not_visible: Some(
+            "An in-tree plugin attaches without a VolumeAttachment, so that nothing shows what the old \
+             leader's call came to; what a report can say is that the driver refuses. Ask the cloud where \
+             and as which device the disk is attached.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -104,6 +109,12 @@ pub const ROWS: &[Mechanism] = &[
             heals("delete-pod-same-node", "check the file system first"),
             harms("restart-controller", "each start walks again"),
         ],
+        not_visible: Some(
+            "The detach goes by the in-tree name and the mount by the CSI name, and adtrace does not \
+             translate one into the other. Look for DetachVolume of kubernetes.io/<in-tree plugin>/… after \
+             the controller's start while the node's volumesInUse lists the same disk as \
+             kubernetes.io/csi/….",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -125,6 +136,11 @@ pub const ROWS: &[Mechanism] = &[
             "restart-controller",
             "after the driver is registered on the node",
         )],
+        not_visible: Some(
+            "Whether a pod's volume was left out at start for the missing driver stands in a line that only \
+             migrated in-tree volumes have, and adtrace does not translate in-tree names into CSI names. \
+             Look for \"is migrated on node\" right after the controller's start, and for a detach after it.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -140,13 +156,18 @@ pub const ROWS: &[Mechanism] = &[
         affects: "any node that changes to migration without a drain",
         issues: &["kubernetes/kubernetes#98687", "kubernetes-sigs/aws-ebs-csi-driver#721"],
         advice: "Restart the pod to mount again. Drain nodes before such an upgrade.",
+        not_visible: Some(
+            "A bundle shows two volumes, one under the in-tree name and one under the CSI name: adtrace does \
+             not translate one into the other, so that the detach and the attach look like two stories. \
+             Compare the in-tree volume's ID with the CSI handle, and the time of the kubelet's upgrade.",
+        ),
         ..BLANK
     },
     Mechanism {
         name: "kcm-restart-resets-force-detach-timer",
         title: "Every restart or change of leader starts the 6 minutes before a forced detach anew.",
         headline: "{volume} stays attached to the lost {node} longer than 6 minutes: each start of the controller began \
-                   the wait anew, and {pod} waits.",
+                   the wait anew.",
         shape: Shape::Late,
         classes: &[Slow],
         states: "not wanted on the dead node, in use; wanted elsewhere",

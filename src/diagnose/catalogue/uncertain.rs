@@ -58,6 +58,7 @@ pub const ROWS: &[Mechanism] = &[
         acts: &[heals("touch-node", "none"), heals("wait", "none")],
         advice: "Any update of the Node object will do, even of a label: each makes the controller read the whole list \
                  of volumes in use.",
+        ..BLANK
     },
     Mechanism {
         name: "stale-attach-error-fails-first-look",
@@ -105,6 +106,12 @@ pub const ROWS: &[Mechanism] = &[
         fix: Fix::By(Behaviour::PendingOpExactMatchPreferred),
         issues: &["kubernetes/kubernetes#110951"],
         acts: &[heals("wait", "none")],
+        not_visible: Some(
+            "All states agree before and after it. In a kubelet it lets a mount and an unmount of one volume run side by \
+             side, which only the order of their lines shows; in the controller it takes a volume under two kinds of \
+             keys at once, and no search of the model came to it. Look for the started and succeeded lines of one \
+             volume's operations on one node that interleave.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -164,6 +171,11 @@ pub const ROWS: &[Mechanism] = &[
         ],
         advice: "Detach the disk in the portal.",
         acts: &[vain("delete-pod-same-node", "the ghost node stays")],
+        not_visible: Some(
+            "Only in-tree plugins return an error that names the holder, and the controller marks that name \
+             without a word; a CSI driver can't. Compare the name in the error of the attach with the names \
+             of the nodes.",
+        ),
         ..BLANK
     },
     Mechanism {
@@ -178,6 +190,10 @@ pub const ROWS: &[Mechanism] = &[
         affects: "in-tree EBS",
         issues: &["kubernetes/kubernetes#53692", "kubernetes/kubernetes#32881"],
         advice: "Restart the pod, so that it is attached and mounted anew.",
+        not_visible: Some(
+            "Only the cloud knows that the detach ended later: every log and object of Kubernetes says \
+             attached. Ask CloudTrail for the DetachVolume call, and the node's kernel log for I/O errors.",
+        ),
         ..BLANK
     },
 ];

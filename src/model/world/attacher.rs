@@ -161,8 +161,11 @@ impl Attacher {
             self.items.remove(&pair);
             return false;
         }
-        object.finalizer = true;
-        let answer = if attach {
+        let refuses = attach && object.source_gone;
+        object.finalizer |= !refuses;
+        let answer = if refuses {
+            Answer::NoVolume
+        } else if attach {
             driver.publish(pair, exclusive)
         } else {
             driver.unpublish(pair)

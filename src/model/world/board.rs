@@ -40,6 +40,8 @@ pub struct Board {
     pub attachments: BTreeMap<Pair, Attachment>,
     /// Pods that are bound to a node and exist.
     pub pods: BTreeMap<PodId, PodObject>,
+    /// Volumes whose driver attaches nothing: its `CSIDriver` says `attachRequired: false`.
+    pub unattachable: BTreeSet<VolumeId>,
     /// What the API server does otherwise than asked; nothing in a world that is left alone.
     pub trouble: Trouble,
 }
@@ -54,6 +56,8 @@ pub struct Trouble {
     pub deletions: BTreeMap<Pair, u32>,
     /// Reads of a `VolumeAttachment` by the minutely check.
     pub reads: BTreeMap<Pair, u32>,
+    /// Volumes whose claim is gone: what a pod wants of them can no longer be worked out.
+    pub unresolvable: BTreeSet<VolumeId>,
     /// Nodes that the controller's informer still has as they were.
     pub stale: BTreeMap<NodeId, NodeObject>,
 }
@@ -109,6 +113,9 @@ pub struct Attachment {
     pub detach_error: bool,
     /// The Node object for which it was made is gone; another one of that name may be another machine.
     pub outlived_node: bool,
+    /// The persistent volume for which it was made is deleted, and another one stands for the same disk: its name is the
+    /// same, and the attacher does not attach it (kubernetes#141541).
+    pub source_gone: bool,
 }
 
 /// A pod bound to a node.
@@ -151,6 +158,7 @@ impl Board {
                     (*id, PodObject { volumes, ..*pod })
                 })
                 .collect(),
+            unattachable: of(&self.unattachable),
             trouble: self.trouble.clone(),
         }
     }

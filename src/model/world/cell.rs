@@ -50,6 +50,8 @@ pub struct CellState {
     pub in_use: Option<bool>,
     /// The kubelet has it mounted or staged.
     pub mounted: bool,
+    /// Its driver attaches volumes (`CSIDriver.spec.attachRequired` is not false).
+    pub attaches: bool,
 }
 
 impl World {
@@ -85,24 +87,24 @@ impl World {
             attachment,
             in_use: node.map(|object| object.in_use.contains(&pair.0)),
             mounted: stage == Some(Stage::Mounted),
+            attaches: !self.board.unattachable.contains(&pair.0),
         }
     }
 }
 
 impl CellState {
-    /// Whether all parties agree: wanted, held, reported and attached, or none of these.
+    /// Whether all parties agree: wanted, held, reported and attached, or none of these. Where the driver attaches nothing
+    /// it is none of these for a pod that runs too; what was attached before stays as long as it is in use.
     #[must_use]
     pub fn agrees(&self) -> bool {
         let held = self.controller == Some(Held::Attached);
         let reported = self.reported.unwrap_or(false);
         let attached = self.attachment == Va::Attached;
-        if self.wished {
-            self.desired && held && reported && attached && self.to_report != Some(false)
-        } else {
-            !self.desired
-                && !reported
-                && self.attachment == Va::None
-                && matches!(self.controller, None | Some(Held::Detached))
+        if self.wished && self.attaches {
+            return self.desired && held && reported && attached && self.to_report != Some(false);
         }
+        let nowhere =
+            !reported && self.attachment == Va::None && matches!(self.controller, None | Some(Held::Detached));
+        !self.desired && (nowhere || !self.attaches && self.in_use == Some(true))
     }
 }

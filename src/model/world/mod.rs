@@ -328,8 +328,14 @@ impl World {
         let now = self.now;
         let machine = self.machines.entry(pair.1).or_insert_with(|| Machine::new(now));
         let held = machine.volumes.entry(pair.0).or_default();
+        let bare = if held.stage == Stage::Absent {
+            self.board.unattachable.contains(&pair.0)
+        } else {
+            held.bare
+        };
         *held = node::Held {
             stage,
+            bare,
             ..node::Held::default()
         };
         self.driver.node_refuses.remove(&pair);

@@ -45,6 +45,9 @@ pub struct Held {
     pub not_before: Time,
     /// The back-off that the next failure doubles.
     pub backoff: Span,
+    /// Its driver attached nothing when the kubelet came to know it: no report is looked for, and it does not count as
+    /// in use.
+    pub bare: bool,
 }
 
 impl Default for Held {
@@ -53,6 +56,7 @@ impl Default for Held {
             stage: Stage::Absent,
             not_before: Time::MIN,
             backoff: Span::ZERO,
+            bare: false,
         }
     }
 }
@@ -136,6 +140,8 @@ impl Machine {
             let wanted = board.wanted((*volume, node));
             held.not_before = Time::MIN;
             held.backoff = Span::ZERO;
+            let reported = profile.has(Behaviour::KubeletUncertainAttachability) && board.reported((*volume, node));
+            held.bare = board.unattachable.contains(volume) && !reported;
             held.stage == Stage::Mounted && (keeps || !wanted)
         });
         self.reachable = true;
@@ -214,11 +220,12 @@ impl Machine {
             .values()
             .filter(|pod| pod.node == node && !pod.terminated)
             .flat_map(|pod| pod.volumes.iter().copied())
+            .filter(|volume| !self.is_bare(board, *volume))
             .collect();
         let held = self
             .volumes
             .iter()
-            .filter(|(_, held)| held.stage != Stage::Absent)
+            .filter(|(_, held)| held.stage != Stage::Absent && !held.bare)
             .map(|(volume, _)| *volume);
         let in_use = wanted.into_iter().chain(held).collect();
         let Some(object) = board.nodes.get_mut(&node) else {
@@ -234,10 +241,22 @@ impl Machine {
         changed
     }
 
+    /// Whether a volume is, or would be, mounted without an attachment.
+    fn is_bare(&self, board: &Board, volume: VolumeId) -> bool {
+        let held = self.volumes.get(&volume);
+        held.map_or(board.unattachable.contains(&volume), |held| held.bare)
+    }
+
     fn pass(&mut self, profile: &Profile, board: &Board, driver: &Driver, node: NodeId, now: Time) {
         for pod in board.pods.values().filter(|pod| pod.node == node) {
             for volume in &pod.volumes {
-                self.volumes.entry(*volume).or_default();
+                let bare = board.unattachable.contains(volume);
+                let held = self.volumes.entry(*volume).or_insert(Held {
+                    bare,
+                    ..Held::default()
+                });
+                // What waits for an attachment that will not come stops to wait (kubernetes#93710).
+                held.bare |= bare && held.stage == Stage::Absent && profile.has(Behaviour::DropNonattachableFromDsw);
             }
         }
         let volumes: Vec<VolumeId> = self.volumes.keys().copied().collect();
@@ -261,7 +280,14 @@ impl Machine {
                     held = Held::default();
                 }
             }
-            if held == Held::default() && !wanted {
+            let bare = held.bare;
+            if held
+                == (Held {
+                    bare,
+                    ..Held::default()
+                })
+                && !wanted
+            {
                 self.volumes.remove(&volume);
             } else {
                 self.volumes.insert(volume, held);
@@ -281,11 +307,13 @@ impl Machine {
         match held.stage {
             Stage::Absent => {
                 let quiet = profile.has(Behaviour::KubeletNoBackoffUntilInUse);
-                if self.reported_in_use.contains(&pair.0) && board.reported(pair) && self.reachable {
+                let reported = self.reported_in_use.contains(&pair.0) && board.reported(pair) && self.reachable;
+                if reported || held.bare {
                     *held = Held {
                         stage: Stage::Verified,
                         not_before: now + PASS,
                         backoff: Span::ZERO,
+                        ..*held
                     };
                 } else if !quiet {
                     fail(held, now);
@@ -295,11 +323,12 @@ impl Machine {
                 let object = board.attachments.get(&pair);
                 let attached = object.is_some_and(|object| object.attached && !object.deleting);
                 let refused = driver.mount_refuses.contains(&pair) || driver.device_missing.contains(&pair);
-                if attached && !refused {
+                if (attached || board.unattachable.contains(&pair.0)) && !refused {
                     *held = Held {
                         stage: Stage::Mounted,
                         not_before: now,
                         backoff: Span::ZERO,
+                        ..*held
                     };
                 } else {
                     fail(held, now);

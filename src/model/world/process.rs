@@ -231,6 +231,8 @@ impl Process {
     pub fn attach_ended(&mut self, pair: Pair, ok: bool, now: Time, board: &Board) {
         let outcome = if ok {
             AttachOutcome::Attached(PathId::NONE)
+        } else if board.unattachable.contains(&pair.0) && !self.marks_by_name(board, pair) {
+            AttachOutcome::NotAsked
         } else {
             AttachOutcome::Failed
         };
@@ -239,6 +241,11 @@ impl Process {
         let notes = outside.notes;
         self.hear(notes);
         self.ended(pair, ok, now);
+    }
+
+    /// Whether a failed attach is recorded though the driver attaches nothing by now: under the name that it began with.
+    fn marks_by_name(&self, board: &Board, pair: Pair) -> bool {
+        self.profile.has(Behaviour::MarkAttachedByName) && board.attachments.contains_key(&pair)
     }
 
     /// The detach of this pair ended.
@@ -444,6 +451,9 @@ impl Process {
                 self.outcome(board, pair, &operation, now)
             } else if operation.detach {
                 self.ask_detach(board, attacher, pair, now)
+            } else if board.unattachable.contains(&pair.0) {
+                // No plugin is found that could be asked.
+                Some(false)
             } else {
                 Self::ask_attach(board, attacher, pair, now)
             };
@@ -565,11 +575,16 @@ fn pod_view(pod: PodId, object: &PodObject) -> PodView<'_> {
     }
 }
 
-fn traits_of(exclusive: &[bool], volume: VolumeId) -> Traits {
-    if exclusive.get(volume.index()).copied().unwrap_or(true) {
+fn traits_of(exclusive: &[bool], board: &Board, volume: VolumeId) -> Traits {
+    let usual = if exclusive.get(volume.index()).copied().unwrap_or(true) {
         Traits::EXCLUSIVE
     } else {
         Traits::SHARED
+    };
+    Traits {
+        attachable: !board.unattachable.contains(&volume),
+        resolvable: !board.trouble.unresolvable.contains(&volume),
+        ..usual
     }
 }
 
@@ -592,7 +607,7 @@ impl<'a> Still<'a> {
 
 impl Outside for Still<'_> {
     fn traits_of(&self, volume: VolumeId) -> Traits {
-        traits_of(self.exclusive, volume)
+        traits_of(self.exclusive, self.board, volume)
     }
 
     fn health(&self, node: NodeId) -> Option<Health> {
@@ -621,7 +636,7 @@ struct Live<'a> {
 
 impl Outside for Live<'_> {
     fn traits_of(&self, volume: VolumeId) -> Traits {
-        traits_of(self.exclusive, volume)
+        traits_of(self.exclusive, self.board, volume)
     }
 
     fn health(&self, node: NodeId) -> Option<Health> {

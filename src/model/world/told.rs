@@ -54,6 +54,20 @@ impl World {
         let _ = process.controller.desired.add_pod(pod, at(pair));
     }
 
+    /// A pod that was gone before the controller counted it wants it there: the populator's next round ends that.
+    pub fn assume_ghost(&mut self, pair: Pair) {
+        self.assume_wanted(pair);
+        self.board.pods.remove(&nameless(pair));
+    }
+
+    /// Whether all pods for which the controller wants the pair are gone.
+    #[must_use]
+    pub fn is_wanted_by_ghosts(&self, pair: Pair) -> bool {
+        let process = self.process.as_ref();
+        let wanted = process.and_then(|process| process.controller.desired.get(at(pair)));
+        wanted.is_some_and(|wanted| wanted.pods.iter().all(|pod| !self.board.pods.contains_key(pod)))
+    }
+
     /// Who wants it there has come to light: nobody else was meant by [`World::assume_wanted`].
     pub fn wisher_found(&mut self, pair: Pair) {
         if self.board.pods.remove(&nameless(pair)).is_none() {
@@ -165,6 +179,33 @@ impl World {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Whether the volume's driver attaches at all.
+    #[must_use]
+    pub fn attaches(&self, volume: VolumeId) -> bool {
+        !self.board.unattachable.contains(&volume)
+    }
+
+    /// Pairs that the controller wants although their driver attaches nothing.
+    #[must_use]
+    pub fn wanted_in_vain(&self) -> Vec<Pair> {
+        let volumes = self.board.unattachable.iter();
+        let Some(process) = self.process.as_ref().filter(|_| volumes.len() > 0) else {
+            return Vec::new();
+        };
+        let wanted = process.controller.desired.wanted().iter();
+        let pairs = wanted.map(|wanted| (wanted.cell.volume, wanted.cell.node));
+        pairs.filter(|pair| !self.attaches(pair.0)).collect()
+    }
+
+    /// The `CSIDriver` of the volume says whether it attaches; true if that is new.
+    pub fn set_attaches(&mut self, volume: VolumeId, attaches: bool) -> bool {
+        if attaches {
+            self.board.unattachable.remove(&volume)
+        } else {
+            self.board.unattachable.insert(volume)
         }
     }
 

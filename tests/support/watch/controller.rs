@@ -242,8 +242,19 @@ fn patch_failed(scribe: &mut Scribe, node: NodeId, patch: &Patch) {
 fn operation_failed(scribe: &mut Scribe, (before, after): (&World, &World), op: OpName, cell: Cell, backoff: Backoff) {
     let of = subject(scribe, after, cell);
     let attach = op == OpName::Attach;
-    let why = reason(scribe, (before, after), attach, cell);
-    let fact = if attach {
+    let succeeded = |note: &Note| matches!(note, Note::AttachSucceeded(other, _) if *other == cell);
+    let was_done = after.process.iter().flat_map(Process::notes).any(succeeded);
+    let no_plugin = attach && !after.attaches(cell.volume);
+    let why = if no_plugin {
+        "no volume plugin matched".to_owned()
+    } else {
+        reason(scribe, (before, after), attach, cell)
+    };
+    let fact = if was_done {
+        ("attach_mark_failed", "")
+    } else if no_plugin {
+        ("attach_setup_failed", "AttachVolume.FindAttachablePluginBySpec failed")
+    } else if attach {
         ("attach_failed", "AttachVolume.Attach failed")
     } else {
         ("detach_failed", "DetachVolume.Detach failed")
