@@ -16,6 +16,9 @@ use crate::time::{Span, Time};
 const AGREE: Span = Span::secs(1);
 /// Pairs that lie beside each other must agree to this.
 const EXACT: Span = Span::millis(50);
+/// What two bounds may leave of room beside one of the other direction: a kubelet takes some time to start, and the API
+/// server to tell others.
+const SNUG: Span = Span::millis(300);
 /// Lines that lie beside each other, and yet are two.
 const BESIDE: Span = Span::millis(200);
 /// Lines closer together tell of one event, unless they agree exactly.
@@ -43,7 +46,7 @@ pub fn within(reading: &Reading, groups: &Groups, bounds: Vec<Constraint>) -> Ve
                 .iter()
                 .all(|at| (shared.0..=shared.1).contains(at))
         };
-        if tell_of_one_offset(&all) {
+        if tell_of_one_offset(&all) || is_squeezed(&all) {
             return all;
         }
         all.into_iter().filter(lies).collect()
@@ -65,6 +68,36 @@ fn tell_of_one_offset(bounds: &[Constraint]) -> bool {
             apart > ONE_EVENT && differs <= near || close
         })
     })
+}
+
+/// Whether bounds that exclude clocks in step leave next to no room beside those of the other direction, told of another
+/// moment. A line that was taken for one that is lost would leave any room, or none.
+fn is_squeezed(bounds: &[Constraint]) -> bool {
+    let by = |one: &Constraint| one.cause - one.effect;
+    let Some(most) = bounds
+        .iter()
+        .max_by_key(|one| by(one))
+        .filter(|one| by(one) > Span::ZERO)
+    else {
+        return false;
+    };
+    let other_way = bounds.iter().filter(|one| one.causing == most.affected);
+    let mut rooms: Vec<(Span, Span)> = other_way
+        .map(|one| {
+            let apart = (most.cause - one.effect).abs().min((most.effect - one.cause).abs());
+            (Span(-by(one).0 - by(most).0), apart)
+        })
+        .collect();
+    rooms.sort_unstable();
+    // One thing told by two rules is one witness.
+    rooms.dedup();
+    let apart = |(_, apart): &(Span, Span)| *apart > ONE_EVENT;
+    match rooms.as_slice() {
+        [(least, _), ..] if *least < Span::ZERO => false,
+        [first, ..] if first.0 <= EXACT && apart(first) => true,
+        [first, second, ..] => second.0 <= SNUG && (apart(first) || apart(second)),
+        _ => false,
+    }
 }
 
 /// First and last moment that each clock's logs tell of, as written.
@@ -98,5 +131,28 @@ mod tests {
         assert!(!tell_of_one_offset(&[bound(200, 75), bound(201, 75)]));
         assert!(!tell_of_one_offset(&[bound(200, 75), bound(230, 90)]));
         assert!(tell_of_one_offset(&[bound(200, 75), bound(230, 105)]));
+    }
+
+    #[test]
+    fn bounds_of_both_directions_squeeze_an_offset() {
+        let back = |cause: i64, effect: i64| Constraint {
+            causing: 0,
+            cause: Time(cause * 1_000),
+            affected: 1,
+            effect: Time(effect * 1_000),
+        };
+        // 125 s behind, and no more than that by 20 ms.
+        assert!(is_squeezed(&[bound(200, 75), back(90_000, 215_020)]));
+        // Two that leave a little more.
+        assert!(is_squeezed(&[
+            bound(200, 75),
+            back(90_000, 215_200),
+            back(75_001, 200_220)
+        ]));
+        // Room for more, for nothing, or told of the same moment.
+        assert!(!is_squeezed(&[bound(200, 75), back(90_000, 216_000)]));
+        assert!(!is_squeezed(&[bound(200, 75), back(90_000, 214_000)]));
+        assert!(!is_squeezed(&[bound(200, 75), back(75_001, 200_020)]));
+        assert!(!is_squeezed(&[back(90_000, 215_020)]));
     }
 }

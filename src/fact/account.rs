@@ -121,6 +121,8 @@ impl<'r> Account<'r> {
             self.source.used += u64::from(line.lines);
             return;
         }
+        let described = self.pasted.described(line.line, &line.text, &mut self.reader.names);
+        self.keep_described(described);
         let mut new = Vec::new();
         self.pasted
             .line(&line.text, &line.outer(), &mut self.reader.names, &mut new);
@@ -131,6 +133,14 @@ impl<'r> Account<'r> {
         for mut fact in new {
             fact.line = line.line;
             scribe::place(&mut fact, line.outer().host, &mut self.reader.names, &mut self.nodes);
+            self.keep(fact);
+        }
+    }
+
+    /// An object that was described: it stands at the line of its name, which gave no fact.
+    fn keep_described(&mut self, fact: Option<Fact>) {
+        self.source.used += u64::from(fact.is_some());
+        if let Some(fact) = fact {
             self.keep(fact);
         }
     }
@@ -209,6 +219,8 @@ impl<'r> Account<'r> {
 
     /// Closes the account of the source.
     pub fn finish(mut self, summary: record::Summary) -> Source {
+        let described = self.pasted.last_described(&mut self.reader.names);
+        self.keep_described(described);
         self.learn_node();
         let releases = self.facts().iter().all(|fact| fact.kind == Kind::ReleaseSeen);
         let voices = self.speakers();

@@ -4,6 +4,7 @@
 //! where they stand, since pasting changes blanks; columns that may be empty are only read where their form tells that
 //! they are not. A table tells less than an object does: no uid, no creation, no lists.
 
+use super::pasted::attachment_in;
 use super::text::Names;
 use super::{AttachmentDetail, Detail, Fact, Kind, Name, Party, PvDetail};
 use crate::time::Time;
@@ -48,6 +49,9 @@ impl Columns {
             self.kind = listed(&self.headings);
             return None;
         }
+        if let Some(row) = headless(&words) {
+            return row.attachment(Fact::new(Kind::VaSeen, Party::ApiServer, Time::MAX), names);
+        }
         let kind = self.kind?;
         let row = Row {
             columns: &self.headings,
@@ -87,6 +91,18 @@ fn headings(words: &[&str]) -> Vec<String> {
         }
     }
     columns
+}
+
+/// A row of attachments whose heading `grep` left out: name, driver, volume, node, whether it is attached, and age.
+fn headless<'t>(words: &[&'t str]) -> Option<Row<'t>> {
+    static ALONE: std::sync::LazyLock<Vec<String>> =
+        std::sync::LazyLock::new(|| headings(HEADINGS.first().map_or(&[][..], |(heading, _)| heading)));
+    let at = words.iter().position(|word| attachment_in(word) == Some(word))?;
+    let cells = words.get(at..at + 6)?;
+    matches!(cells.get(4), Some(&("true" | "false"))).then(|| Row {
+        columns: &ALONE,
+        cells: cells.to_vec(),
+    })
 }
 
 /// The words of a row without what stands in brackets: `3 (5m ago)` of restarts.

@@ -3,11 +3,14 @@
 //! In: what the event names and its message. Out: one fact with the names of the message's operation, the message as
 //! `error` and [`Detail::Event`].
 
+use std::borrow::Cow;
+
 use crate::record::Klog;
 use crate::time::Time;
 
 use super::klog::inner_failure;
 use super::object::EventObject;
+use super::printed::long_pod;
 use super::text::{Names, after, harmless};
 use super::{Detail, Fact, Kind, Party, party};
 
@@ -134,7 +137,16 @@ pub fn about(
     let told = inner_failure(message, &fact.party, names);
     fact.volume = told.volume;
     fact.pv = told.pv;
+    if fact.party == Party::Unknown {
+        fact.party = told.speaker.unwrap_or(Party::Unknown);
+    }
     match kind {
+        "Pod" if name.is_empty() => {
+            // The table was cut above its pod; up to 1.15 the message names it.
+            let told = told.pod.as_deref();
+            fact.pod =
+                told.and_then(|pod| names.get(&long_pod(pod).map_or(Cow::Borrowed(pod), |(full, _)| full.into())));
+        }
         "Pod" if namespace.is_empty() => fact.pod = names.get(name),
         "Pod" => fact.pod = names.get(&format!("{namespace}/{name}")),
         "Node" => {

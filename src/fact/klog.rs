@@ -126,6 +126,10 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
             ..fact
         })),
         Kind::EaGrpcCall => out.push(grpc(fact, &told, names)),
+        Kind::EaGrpcRequest => {
+            let volume = told.get(Slot::Request).and_then(|request| handle(request, names));
+            out.push(Fact { volume, ..fact });
+        }
         // Other controllers say "Starting" too; only the process itself adds its version.
         Kind::ProcessVersion if fact.version.is_none() => {}
         _ => out.push(fact),
@@ -313,14 +317,19 @@ fn setting(message: &str, told: &Told<'_>) -> Option<Setting> {
 fn grpc(fact: Fact, told: &Told<'_>, names: &mut Names) -> Fact {
     let method = told.get(Slot::Method).unwrap_or("");
     let method = names.always(method.rsplit('/').next().unwrap_or(method));
-    let handle = told
-        .get(Slot::Request)
-        .and_then(|request| after(request, "\"volume_id\":\"", &['"']));
+    let volume = told.get(Slot::Request).and_then(|request| handle(request, names));
     Fact {
-        volume: handle.and_then(|handle| names.get(handle)),
+        volume,
         detail: Detail::Grpc { method },
         ..fact
     }
+}
+
+/// The volume's handle in a request, printed as JSON, or as the attacher did before 1.0.
+fn handle(request: &str, names: &mut Names) -> Option<Name> {
+    let found = ["\"volume_id\":\"", "volume_id:\""];
+    let found = found.iter().find_map(|before| after(request, before, &['"']));
+    found.and_then(|handle| names.get(handle))
 }
 
 /// `op_backoff`: the operation's key, the failure inside, and until when no retry is permitted.
@@ -330,6 +339,9 @@ fn backoff(mut fact: Fact, told: &Told<'_>, names: &mut Names) -> Fact {
     let key = told.get(Slot::Key).unwrap_or("");
     let from_key = after(key, "volumeName:", &[]).map(|rest| rest.split(" podName:").next().unwrap_or(rest));
     let bare_key = (!key.contains("volumeName:")).then(|| key.trim_matches(['"', '\\']));
+    if fact.party == Party::Unknown {
+        fact.party = inner.speaker.unwrap_or(Party::Unknown);
+    }
     fact.volume = inner.volume.or_else(|| names.get(from_key.or(bare_key).unwrap_or("")));
     fact.pv = inner.pv;
     fact.node = inner.node.or(fact.node);
@@ -367,6 +379,8 @@ pub struct Failure {
     pub uid: Option<Name>,
     /// What stands behind the operation's name: the driver's or the server's own words.
     pub cause: Option<Box<str>>,
+    /// The only party that says so, where there is one.
+    pub speaker: Option<Party>,
 }
 
 /// Which failure an error's or event's text states. A text that fits no template is `other_relevant`.
@@ -379,6 +393,7 @@ pub fn inner_failure(text: &str, speaker: &Party, names: &mut Names) -> Failure 
         pod: None,
         uid: None,
         cause: None,
+        speaker: None,
     };
     let classes = [Class::Error, Class::Event, Class::Log];
     let Some(found) = TABLE.find(text, &classes, speaker_letter(speaker)) else {
@@ -407,6 +422,7 @@ pub fn inner_failure(text: &str, speaker: &Party, names: &mut Names) -> Failure 
         pod: name(Slot::Pod).and_then(|text| names.get(text)),
         uid: name(Slot::Uid).and_then(|text| names.get(text)),
         cause: name(Slot::Err).map(|text| text.trim_end().into()),
+        speaker: found.row.only_speaker(),
     }
 }
 

@@ -127,9 +127,10 @@ shapes! {
 /// Facts of one dumped object, or of each in a `List`. They have no time of their own ([`Time::MAX`]), but events.
 pub fn dumped(value: &Value, names: &mut Names, out: &mut Vec<Fact>) {
     let Some(items) = value.get("items").and_then(Value::as_array) else {
+        let bare = value.get("involvedObject").map_or("", |_| "Event");
         out.extend(one(
             value,
-            value.get("kind").and_then(Value::as_str).unwrap_or(""),
+            value.get("kind").and_then(Value::as_str).unwrap_or(bare),
             names,
         ));
         return;

@@ -4,10 +4,12 @@
 //! the facts they state. A small memory joins what belongs together: the pod above an event table, the object around a
 //! piece of YAML. Times that a table gives as ages count back from the end of the window.
 
-use crate::record::Outer;
-use crate::time::{Span, Time};
+use crate::record::{Outer, klog};
+use crate::time::Time;
 
 use super::columns::Columns;
+use super::described::Described;
+use super::event_rows::{Row, kind_of};
 use super::manifest::Manifest;
 use super::text::{Names, after, telling};
 use super::{Detail, Fact, Kind, Name, Party, event, party};
@@ -25,20 +27,11 @@ pub struct Pasted {
     manifest: Manifest,
     /// The table of objects whose rows these are.
     columns: Columns,
+    /// The object that `kubectl describe` shows.
+    described: Described,
     /// A `VolumeAttachment` name that `jq` printed, whose finalizers come next.
     attachment: Option<String>,
 }
-
-/// Kinds of objects as event tables write them, and as the API does.
-const TABLE_KINDS: [(&str, &str); 7] = [
-    ("pod", "Pod"),
-    ("node", "Node"),
-    ("persistentvolumeclaim", "PersistentVolumeClaim"),
-    ("persistentvolume", "PersistentVolume"),
-    ("volumeattachment", "VolumeAttachment"),
-    ("lease", "Lease"),
-    ("endpoints", "Endpoints"),
-];
 
 /// Calls of a CSI driver that move a volume.
 const CALLS: [&str; 6] = [
@@ -94,6 +87,7 @@ impl Pasted {
     /// The facts of one line, appended to `out`.
     pub fn line(&mut self, text: &str, outer: &Outer<'_>, names: &mut Names, out: &mut Vec<Fact>) {
         let found = release(text, names)
+            .or_else(|| logfmt_event(text, outer, names))
             .or_else(|| self.table_row(text, names))
             .or_else(|| self.manifest.line(text, names))
             .or_else(|| self.columns.line(text, names))
@@ -119,26 +113,12 @@ impl Pasted {
         }
     }
 
-    /// A row of `kubectl describe` or `kubectl get events`, columns apart by any number of blanks.
+    /// A row of a table of events.
     fn table_row(&self, text: &str, names: &mut Names) -> Option<Fact> {
-        let words = words(text);
-        let at = words
-            .iter()
-            .take(9)
-            .position(|(_, word)| matches!(*word, "Normal" | "Warning"))?;
-        let (before, rest) = words.split_at_checked(at)?;
-        let reason = rest
-            .get(1)
-            .map(|(_, word)| *word)
-            .filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric()))?;
-        let row = match rest.get(2)?.1 {
-            next if is_age(next) => Row::described(rest.get(2..)?),
-            next if next.contains('/') && TABLE_KINDS.iter().any(|(kind, _)| next.starts_with(kind)) => {
-                Row::listed(before, rest.get(2..)?, self.wide)
-            }
-            _ if before.iter().any(|(_, word)| is_age(word)) => Row::of_old(before, rest.get(2..)?),
-            _ => return None,
-        };
+        // A table of Markdown or of a viewer has bars between its columns.
+        let bars = text.trim_start().starts_with('|').then(|| text.replace('|', " "));
+        let text = bars.as_deref().unwrap_or(text);
+        let (row, reason) = Row::of(text, self.wide)?;
         self.event(&row, reason, text, names)
     }
 
@@ -147,10 +127,11 @@ impl Pasted {
         let who = party::of_component(row.from, row.host, names).unwrap_or(Party::Unknown);
         let mut fact = Fact::new(Kind::EventSeen, who, Time::MAX - row.age);
         fact.node = names.get(row.host);
-        let message = text.get(row.message_at..).unwrap_or("");
-        let (kind, name) = match row.object.and_then(|object| object.split_once('/')) {
-            Some((kind, name)) => (TABLE_KINDS.iter().find(|(table, _)| *table == kind)?.1, name),
-            None => ("Pod", self.name.as_str()),
+        let message = text.get(row.message_at..row.message_end.min(text.len())).unwrap_or("");
+        let (kind, name) = match row.object {
+            Some(object) => kind_of(object)?,
+            None if row.pod.is_empty() => ("Pod", self.name.as_str()),
+            None => ("Pod", row.pod),
         };
         let namespace = if row.namespace.is_empty() {
             &self.namespace
@@ -162,6 +143,16 @@ impl Pasted {
             *count = row.count;
         }
         Some(fact)
+    }
+
+    /// The object whose description a line ends.
+    pub fn described(&mut self, line: u32, text: &str, names: &mut Names) -> Option<Fact> {
+        self.described.line(line, text, names)
+    }
+
+    /// The object whose description the source's end ends.
+    pub fn last_described(&mut self, names: &mut Names) -> Option<Fact> {
+        self.described.end(names)
     }
 
     /// The name of the object whose lines these are, once it is known.
@@ -198,131 +189,6 @@ impl Pasted {
     }
 }
 
-/// A row's columns behind type and reason.
-struct Row<'t> {
-    age: Span,
-    count: u32,
-    from: &'t str,
-    host: &'t str,
-    namespace: &'t str,
-    object: Option<&'t str>,
-    message_at: usize,
-}
-
-/// A word and where it begins in its line.
-type Word<'t> = (usize, &'t str);
-
-impl<'t> Row<'t> {
-    /// `56s (x15 over 15m)  kubelet, node-1  Message`: `kubectl describe` since 1.8.
-    fn described(words: &[Word<'t>]) -> Row<'t> {
-        let mut words = words.iter().copied().peekable();
-        let age = words.next().and_then(|(_, word)| age(word)).unwrap_or(Span::ZERO);
-        let mut count = 1;
-        if let Some((_, times)) = words.next_if(|(_, word)| word.starts_with("(x")) {
-            count = times.get(2..).and_then(|text| text.parse().ok()).unwrap_or(1);
-            while words.next_if(|(_, word)| !word.ends_with(')')).is_some() {}
-            words.next();
-        }
-        let (from, host) = source(&mut words);
-        let message_at = words.next().map_or(usize::MAX, |(at, _)| at);
-        Row {
-            age,
-            count,
-            from,
-            host,
-            namespace: "",
-            object: None,
-            message_at,
-        }
-    }
-
-    /// `app  56s  Warning  Reason  pod/web-0  Message`: `kubectl get events`, with `-o wide` the source in between.
-    fn listed(before: &[Word<'t>], words: &[Word<'t>], wide: bool) -> Row<'t> {
-        let mut words = words.iter().copied().peekable();
-        let object = words.next().map(|(_, word)| word);
-        let (mut from, mut host) = ("", "");
-        if wide {
-            words.next_if(|(_, word)| word.contains('{'));
-            (from, host) = source(&mut words);
-        }
-        let last = before.last().and_then(|(_, word)| age(word)).unwrap_or(Span::ZERO);
-        let namespace = before.first().map_or("", |(_, word)| word);
-        let namespace = if is_age(namespace) { "" } else { namespace };
-        let message_at = words.next().map_or(usize::MAX, |(at, _)| at);
-        Row {
-            age: last,
-            count: 1,
-            from,
-            host,
-            namespace,
-            object,
-            message_at,
-        }
-    }
-
-    /// `15m  56s  15  kubelet, node-1  …  Warning  Reason  Message`: `kubectl describe` up to 1.7.
-    fn of_old(before: &[Word<'t>], words: &[Word<'t>]) -> Row<'t> {
-        let mut head = before.iter().copied().peekable();
-        head.next();
-        let age = head.next().and_then(|(_, word)| age(word)).unwrap_or(Span::ZERO);
-        let count = head.next().and_then(|(_, word)| word.parse().ok()).unwrap_or(1);
-        let (from, host) = source(&mut head);
-        let message_at = words.first().map_or(usize::MAX, |(at, _)| *at);
-        Row {
-            age,
-            count,
-            from,
-            host,
-            namespace: "",
-            object: None,
-            message_at,
-        }
-    }
-}
-
-/// An event's source: a component, with its host behind a comma.
-fn source<'t>(words: &mut std::iter::Peekable<impl Iterator<Item = Word<'t>>>) -> (&'t str, &'t str) {
-    let from = words.next().map_or("", |(_, word)| word);
-    match from.strip_suffix(',') {
-        Some(component) => (component, words.next().map_or("", |(_, word)| word)),
-        None => (from, ""),
-    }
-}
-
-/// The words of a line, each with its place.
-fn words(text: &str) -> Vec<Word<'_>> {
-    let base = text.as_ptr() as usize;
-    text.split_whitespace()
-        .map(|word| (word.as_ptr() as usize - base, word))
-        .collect()
-}
-
-fn is_age(word: &str) -> bool {
-    age(word).is_some() || word == "<unknown>" || word == "<invalid>"
-}
-
-/// An age as kubectl prints it: `56s`, `2m24s`, `4d15h`, `2y30d`.
-fn age(word: &str) -> Option<Span> {
-    let mut seconds: i64 = 0;
-    let mut number: Option<i64> = None;
-    for c in word.chars() {
-        if let Some(digit) = c.to_digit(10) {
-            number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(i64::from(digit))?);
-            continue;
-        }
-        let unit = match c {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            'y' => 31_536_000,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.take()?.checked_mul(unit)?)?;
-    }
-    (number.is_none() && seconds > 0 && seconds < 3_153_600_000).then(|| Span::secs(seconds))
-}
-
 /// The server's release out of a line of `kubectl version`.
 fn release(text: &str, names: &mut Names) -> Option<Fact> {
     let rest = text.trim().strip_prefix("Server Version:")?.trim();
@@ -332,11 +198,36 @@ fn release(text: &str, names: &mut Names) -> Option<Fact> {
     Some(fact)
 }
 
+/// An event as Loki's collectors write it: `name=web-0 kind=Pod … reason=FailedMount type=Warning count=1 msg="…"`.
+fn logfmt_event(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
+    if !text.contains(" reason=") || !text.contains("kind=") {
+        return None;
+    }
+    let pairs = klog::pairs(text);
+    let get = |key: &str| {
+        pairs
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, value)| value.as_ref())
+    };
+    let (kind, name, reason, message) = (get("kind")?, get("name")?, get("reason")?, get("msg")?);
+    let from = get("sourcecomponent")
+        .or(get("reportingcontroller"))
+        .unwrap_or_default();
+    let host = get("sourcehost").unwrap_or_default();
+    let who = party::of_component(from, host, names).unwrap_or(Party::Unknown);
+    let mut fact = Fact::new(Kind::EventSeen, who, outer.at.unwrap_or(Time::MAX));
+    fact.node = names.get(host);
+    let namespace = get("namespace").unwrap_or_default();
+    event::about(fact, kind, namespace, name, reason, message, names)
+}
+
 /// A driver's own line about a call that moves a volume.
 fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
     let call = CALLS.iter().find(|call| text.contains(**call))?;
     let stamp = after(text, "\"timestamp\":\"", &['"'])
         .or_else(|| after(text, "\"time\":\"", &['"']))
+        .or_else(|| after(text, "time=\"", &['"']))
         .and_then(Time::parse);
     let mut fact = Fact::new(Kind::DriverLog, Party::Driver, outer.at.or(stamp)?);
     let told = |keys: &[&str]| {
@@ -348,12 +239,22 @@ fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
         "volume_id\":\"",
         "volume_id\": \"",
         "volume_id:\"",
+        "volume_id:\\\"",
         "volume_id:",
         "/pv/",
         "VolumeId:",
     ]);
     fact.volume = volume.and_then(|name| names.get(name));
-    let id = || told(&["node_id\\\":\\\"", "node_id\":\"", "node_id:\"", "node_id:"]);
+    let id = || {
+        told(&[
+            "node_id\\\":\\\"",
+            "node_id\":\"",
+            "node_id:\"",
+            "node_id:\\\"",
+            "node_id:",
+            "NodeId:",
+        ])
+    };
     // A node's part of the driver speaks of its own node.
     let host = || told(&["\"host\":\""]).or(outer.host);
     let node = if call.starts_with("Node") { host() } else { id() };
@@ -379,6 +280,7 @@ pub fn attachment_in(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Span;
 
     fn facts(text: &str) -> Vec<Fact> {
         let (mut pasted, mut names, mut out) = (Pasted::default(), Names::default(), Vec::new());
@@ -386,6 +288,16 @@ mod tests {
             pasted.line(line, &Outer::default(), &mut names, &mut out);
         }
         out
+    }
+
+    #[test]
+    fn an_event_of_a_collector_is_read() {
+        let told = facts(
+            r#"name=web-0 kind=Pod action= reportingcontroller=kubelet sourcecomponent=kubelet sourcehost=n1 reason=FailedMount type=Warning count=1 msg="MountVolume.SetUp failed for volume \"pv-1\" : busy""#,
+        );
+        let [fact] = told.as_slice() else { panic!("{told:?}") };
+        let names = [&fact.pod, &fact.node, &fact.volume].map(|name| name.as_deref());
+        assert_eq!(names, [Some("web-0"), Some("n1"), Some("pv-1")]);
     }
 
     #[test]

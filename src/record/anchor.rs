@@ -57,6 +57,9 @@ pub struct Evidence {
     pub zone: Option<Zone>,
 }
 
+/// Half a year, but for two days by which a clock or a zone may be off.
+const HALF_A_YEAR: Span = Span::secs(180 * 86_400);
+
 impl Anchor {
     /// Searches the head of a source.
     #[must_use]
@@ -79,6 +82,8 @@ impl Anchor {
         let (near, ground) = match (context.year, look.first) {
             (Some(year), Some(written)) => (written.place_in(year, &zone), Ground::Given),
             (None, Some(written)) if ground == Ground::Nothing => (written.place(near, &zone), ground),
+            // Nothing was written after the file's last write.
+            (None, Some(written)) if ground == Ground::Written => (written.place(near - HALF_A_YEAR, &zone), ground),
             _ => (near, ground),
         };
         Anchor {
@@ -247,7 +252,8 @@ impl Look {
             _ => None,
         });
         let retry = header.and_then(|_| retry_moment(text));
-        self.dated = self.dated.or(outer).or(retry).or_else(|| audit_moment(text));
+        let dated = layers.stamp.and_then(Stamp::dated);
+        self.dated = self.dated.or(dated).or(retry).or_else(|| audit_moment(text));
         for moment in [outer, retry].into_iter().flatten() {
             if let Some(offset) = header.and_then(|written| offset_between(written, moment)) {
                 match votes.iter_mut().find(|(known, _)| *known == offset) {
@@ -269,7 +275,8 @@ fn offset_between(written: Civil, at: Time) -> Option<i64> {
 }
 
 /// The moment at which `No retries permitted until <moment> … (durationBeforeRetry <d>)` was written.
-fn retry_moment(text: &str) -> Option<Time> {
+#[must_use]
+pub fn retry_moment(text: &str) -> Option<Time> {
     let (_, after) = text.split_once("No retries permitted until ")?;
     let (Stamp::Full(until, _), _) = stamp::full(after)? else {
         return None;

@@ -13,7 +13,7 @@ use super::klog;
 use super::mend;
 use super::peel::{self, Payload};
 use super::wrap::Layers;
-use super::{Body, Klog, Outer, Record};
+use super::{Body, Klog, Outer, Record, Severity};
 
 /// What the bodies of one source are read with.
 #[derive(Clone, Copy, Debug)]
@@ -137,15 +137,30 @@ impl Bodies<'_> {
                         text,
                     );
                 }
-                Err(_) => match self.mended(text) {
-                    Some(mended) => peel::within(&mended, *layers, &mut |layers, payload| match payload {
-                        // Mended once is enough: what is still no known JSON is text.
-                        Payload::Text(inner) if inner.starts_with('{') => self.text(place, layers, text, visit),
-                        other => self.payload(place, layers, other, evidence, visit),
-                    }),
-                    None => tell(Body::Text(text), text),
+                Err(_) => match headless(text) {
+                    Some(line) => tell(Body::Klog(line), text),
+                    None => self.unknown(place, layers, text, evidence, visit),
                 },
             },
+        }
+    }
+
+    /// A text without a header: JSON that was cut, or none.
+    fn unknown(
+        &self,
+        place: Place,
+        layers: &Layers<'_>,
+        text: &str,
+        evidence: &mut Option<Evidence>,
+        visit: &mut Visit<'_>,
+    ) {
+        match self.mended(text) {
+            Some(mended) => peel::within(&mended, *layers, &mut |layers, payload| match payload {
+                // Mended once is enough: what is still no known JSON is text.
+                Payload::Text(inner) if inner.starts_with('{') => self.text(place, layers, text, visit),
+                other => self.payload(place, layers, other, evidence, visit),
+            }),
+            None => self.text(place, layers, text, visit),
         }
     }
 
@@ -202,6 +217,24 @@ impl Bodies<'_> {
             text: message,
         }
     }
+}
+
+/// A line of a pending operation whose header was left out: the moment until which no retry is permitted, and how long
+/// that is, tell when it was written.
+fn headless(text: &str) -> Option<Klog<'_>> {
+    let message = text.trim_start();
+    let at = message
+        .starts_with("Operation for ")
+        .then(|| anchor::retry_moment(message));
+    Some(Klog {
+        severity: Severity::Error,
+        at: at.flatten()?,
+        file: "",
+        file_line: 0,
+        message: Cow::Borrowed(message),
+        pairs: Vec::new(),
+        text,
+    })
 }
 
 /// The text of a record of several lines.

@@ -202,6 +202,16 @@ fn azure_audit<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
 
 /// An object of the API, or a list of them.
 fn kubernetes<'a>(text: &'a str, fields: &Fields<'a>) -> Option<Element<'a>> {
+    // Those who watch events write them bare, or beside what happened to them.
+    if fields.has("involvedObject") && fields.has("reason") {
+        return Some(Element::Object);
+    }
+    if let Some(event) = fields
+        .get("event")
+        .filter(|event| Fields::of(event.get()).is_some_and(|event| event.has("involvedObject")))
+    {
+        return Some(Element::Many(vec![event.get()]));
+    }
     let api = fields.text("apiVersion")?;
     let kind = fields.text("kind")?;
     if api.starts_with("audit.k8s.io/") && kind == "Event" {
@@ -457,11 +467,36 @@ fn shipped<'a>(fields: &Fields<'a>) -> Option<Element<'a>> {
     } else {
         named(&labels)
     };
-    Some(Element::Wrapped(Envelope {
+    let envelope = Envelope {
         payload,
         stamp,
         stream,
         part,
         ..from
-    }))
+    };
+    Some(match parsed_header(inside, &envelope.payload) {
+        Some(split) => Element::Klog(envelope, split),
+        None => Element::Wrapped(envelope),
+    })
+}
+
+/// A klog header that a shipper parsed into fields beside the message: `"severity":"E","source":"a.go:1"`. Drivers that
+/// write JSON of their own name a path where this is a bare name.
+fn parsed_header<'a>(fields: &Fields<'a>, payload: &str) -> Option<Split<'a>> {
+    let origin = fields.first(&["source", "file"])?;
+    let (file, line) = origin.split_once(".go:").filter(|(file, _)| !file.contains('/'))?;
+    let severity = match fields.first(&["severity", "level"])?.as_bytes().first()? {
+        b'I' | b'i' | b'D' | b'd' => Severity::Info,
+        b'W' | b'w' => Severity::Warning,
+        b'E' | b'e' => Severity::Error,
+        b'F' | b'f' | b'C' | b'c' => Severity::Fatal,
+        _ => return None,
+    };
+    let file_line = line.parse().ok().filter(|_| !super::klog::begins(payload.as_bytes()))?;
+    Some(Split {
+        severity,
+        file: Cow::Owned(format!("{file}.go")),
+        file_line,
+        pairs: Vec::new(),
+    })
 }

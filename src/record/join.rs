@@ -534,8 +534,9 @@ fn class(payload: Payload<'_>) -> Class {
 
 /// Lines of other kinds that people and programs put between klog lines, and that continue none of them.
 fn begins_something(text: &str) -> bool {
-    const BEGINNINGS: [&str; 23] = [
+    const BEGINNINGS: [&str; 24] = [
         "```",
+        "Operation for ",
         "{\"",
         "time=\"",
         "level=",

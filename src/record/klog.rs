@@ -143,23 +143,21 @@ pub fn message(text: &str) -> Taken<'_> {
 /// `"message" key=value …`; `None` where the text is not of that form.
 fn structured(text: &str) -> Option<Taken<'_>> {
     let (rest, message) = quoted(text).ok()?;
-    let mut pairs = Vec::new();
-    let mut rest = rest;
-    loop {
-        let here = rest.trim_start_matches([' ', '\n']);
-        if here.is_empty() {
-            return Some((message, pairs));
-        }
-        match pair(here) {
-            Ok((after, pair)) => {
-                pairs.push(pair);
-                rest = after;
-            }
-            // A plain text that begins with a quoted word, or a tail that was cut inside a key.
-            Err(_) if pairs.is_empty() => return None,
-            Err(_) => return Some((message, pairs)),
-        }
+    let pairs = pairs(rest);
+    // What has no pair behind a quoted word is a plain text.
+    let whole = !pairs.is_empty() || rest.trim_start_matches([' ', '\n']).is_empty();
+    whole.then_some((message, pairs))
+}
+
+/// The pairs at the beginning of a text, up to one that was cut inside its key or is none.
+#[must_use]
+pub fn pairs(text: &str) -> Vec<(&str, Cow<'_, str>)> {
+    let (mut pairs, mut rest) = (Vec::new(), text);
+    while let Ok((after, pair)) = pair(rest.trim_start_matches([' ', '\n'])) {
+        pairs.push(pair);
+        rest = after;
     }
+    pairs
 }
 
 fn pair(text: &str) -> IResult<&str, (&str, Cow<'_, str>)> {

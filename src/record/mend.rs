@@ -17,6 +17,12 @@ pub fn is_curled(text: &str) -> bool {
     memchr::memchr2(0xe2, 0xef, text.as_bytes()).is_some() && text.contains(CURLED)
 }
 
+/// The text with such quotes turned back.
+#[must_use]
+pub fn straight(text: &str) -> String {
+    text.replace(CURLED, "\"")
+}
+
 /// Whether a text is one JSON value.
 #[must_use]
 pub fn is_whole(text: &str) -> bool {
@@ -29,7 +35,7 @@ pub fn mend(text: &str, depth: usize) -> Option<String> {
     if !text.starts_with('{') {
         return None;
     }
-    let straight = text.replace(CURLED, "\"");
+    let straight = straight(text);
     if straight != text && is_whole(&straight) {
         return Some(straight);
     }

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::element::{self, Element, Envelope, Split};
-use super::klog;
 use super::wrap::{self, Layers};
+use super::{klog, logfmt, page};
 
 /// Wrappers within each other that are taken off.
 const DEEPEST: u32 = 8;
@@ -50,23 +50,9 @@ pub fn peel(line: &str, then: &mut Then<'_>) {
         return within(&without_colours(line), Layers::default(), then);
     }
     if line.trim_start().starts_with("<Data>") && line.contains('&') {
-        return within(&without_entities(line), Layers::default(), then);
+        return within(&page::without_entities(line), Layers::default(), then);
     }
     within(line, Layers::default(), then);
-}
-
-/// A line of XML with its entities put back.
-fn without_entities(line: &str) -> String {
-    const ENTITIES: [(&str, &str); 5] = [
-        ("&quot;", "\""),
-        ("&apos;", "'"),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&amp;", "&"),
-    ];
-    ENTITIES
-        .iter()
-        .fold(line.to_owned(), |text, (entity, sign)| text.replace(entity, sign))
 }
 
 /// Takes the wrappers off that are left within others.
@@ -84,12 +70,25 @@ fn inside<'a>(text: &'a str, mut layers: Layers<'a>, depth: u32, then: &mut Then
         if text.starts_with("{\"") || text.starts_with("[{\"") {
             return json(text, layers, depth, then);
         }
+        if let Some(line) = quoted(text) {
+            return inside(&line, layers, depth + 1, then);
+        }
+        if let Some(envelope) = logfmt::begins(text).then(|| logfmt::open(text)).flatten() {
+            return enclosed(&envelope, layers, depth, then);
+        }
         match wrap::layer(text, &mut layers) {
             Some(rest) => text = rest,
             None => return plain(text, &layers, then),
         }
         depth += 1;
     }
+}
+
+/// The log line in a text that is one quoted string, as viewers copy the value of a field; its end may be cut off.
+fn quoted(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"').filter(|inner| klog::begins(inner.as_bytes()))?;
+    let whole = serde_json::from_str(text.trim_end().trim_end_matches(',')).ok();
+    whole.or_else(|| inner.contains("\\\"").then(|| klog::unescape(inner).into_owned()))
 }
 
 /// A text without further wrappers; syslog's `#012` are newlines.
@@ -234,6 +233,26 @@ mod tests {
             peeled("\u{1b}[35mweb-0\u{1b}[0m \u{1b}[95mweb\u{1b}[0m I1123 20:13:56.123456 1 a.go:1] x").0,
             "I1123 20:13:56.123456 1 a.go:1] x"
         );
+    }
+
+    #[test]
+    fn marks_of_pastes_come_off() {
+        let line = "W0811 04:07:25.047767       1 a.go:1] volume \"x\"";
+        for marked in [
+            format!("> {line}"),
+            format!("  101  {line}"),
+            format!("```{line}```"),
+            format!("10.5.0.2: {line}"),
+            format!("Mar 5, 2024 @ 10:11:12.345 {line}"),
+        ] {
+            assert_eq!(peeled(&marked).0, line, "{marked}");
+        }
+        let copied = serde_json::to_string(line).unwrap();
+        assert_eq!(peeled(&format!("{copied},")).0, line);
+        let cut = copied.get(..copied.len() - 3).unwrap();
+        assert_eq!(peeled(cut).0, line.trim_end_matches('"'));
+        let quoting = format!("it said, among other things, {line}");
+        assert_eq!(peeled(&quoting).0, quoting);
     }
 
     #[test]

@@ -2,11 +2,14 @@
 //!
 //! In: the bytes of a source. Out: the same bytes, or, of a table of values parted by commas (what `CloudWatch` Insights
 //! and Log Analytics hand out) and of the journal's export format, a JSON object for each record, at the line on which
-//! its message begins; other lines are left empty, so that the numbers of lines stay those of the source.
+//! its message begins; and of a log viewer's rows, where the stamp stands on a line above the record, the record behind
+//! its stamp. Other lines are left empty, so that the numbers of lines stay those of the source.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use serde_json::{Map, Value};
+
+use super::stamp;
 
 /// Bytes at the beginning of a source that tell its form.
 const HEAD: usize = 4096;
@@ -67,6 +70,8 @@ enum Form {
     Plain,
     Table(Vec<String>),
     Journal,
+    /// Stamps on lines of their own; the one that stands.
+    Stamped(String),
 }
 
 impl<'r> Recast<'r> {
@@ -120,6 +125,7 @@ impl<'r> Recast<'r> {
         self.at = 0;
         let record = match &self.form {
             Form::Plain => return Ok(false),
+            Form::Stamped(_) => return self.stamped(),
             Form::Table(_) => self.row()?,
             Form::Journal => self.entry()?,
         };
@@ -134,6 +140,29 @@ impl<'r> Recast<'r> {
         }
         self.pad(self.read_lines);
         Ok(more || !self.made.is_empty())
+    }
+
+    /// A line behind the stamp above it.
+    fn stamped(&mut self) -> io::Result<bool> {
+        let Some(line) = self.line()? else { return Ok(false) };
+        let Form::Stamped(above) = &mut self.form else {
+            return Ok(false);
+        };
+        let text = String::from_utf8_lossy(&line);
+        if let Some(stamp) = lone_stamp(&text) {
+            stamp.clone_into(above);
+            self.made.push(b'\n');
+        } else {
+            let stamp = if text.trim().is_empty() {
+                String::new()
+            } else {
+                std::mem::take(above)
+            };
+            self.made.extend_from_slice(stamp.as_bytes());
+            self.made.extend_from_slice(if stamp.is_empty() { b"" } else { b" " });
+            self.made.extend_from_slice(&line);
+        }
+        Ok(true)
     }
 
     /// Empty lines up to a line of the source.
@@ -264,9 +293,13 @@ fn form_of(head: &[u8]) -> Form {
     if text.starts_with("__CURSOR=") || text.starts_with("__REALTIME_TIMESTAMP=") {
         return Form::Journal;
     }
-    let Some((heading, _)) = text.split_once('\n') else {
+    let Some((heading, rest)) = text.split_once('\n') else {
         return Form::Plain;
     };
+    let next = rest.lines().find(|line| !line.trim().is_empty());
+    if lone_stamp(heading).is_some() && next.is_some_and(|line| lone_stamp(line).is_none()) {
+        return Form::Stamped(String::new());
+    }
     let columns = fields_of(heading);
     let has = |names: &[&str]| columns.iter().any(|column| names.contains(&column.as_str()));
     if columns.len() > 1 && has(&MESSAGES) && has(&TIMES) {
@@ -274,6 +307,13 @@ fn form_of(head: &[u8]) -> Form {
     } else {
         Form::Plain
     }
+}
+
+/// A line that is a stamp and nothing more.
+fn lone_stamp(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let (_, end) = stamp::full(line)?;
+    (end == line.len()).then_some(line)
 }
 
 /// The fields of a row (RFC 4180): a quoted one may hold commas, line ends, and quotes written twice.
@@ -381,6 +421,16 @@ mod tests {
             let ends = usize::try_from(line_ends(&export)).unwrap();
             assert!(out.lines().nth(ends).is_some_and(|line| line.contains("next")), "{out}");
         }
+    }
+
+    #[test]
+    fn a_viewers_stamp_stands_before_the_record_below_it() {
+        let rows = "2025-08-28 10:03:19\t\n{\"log\":1}\n\n2025-08-28 10:03:21\t\n{\"log\":2}\nmore";
+        let (out, read) = recast(rows.as_bytes(), 1000);
+        let stamped = "\n2025-08-28 10:03:19 {\"log\":1}\n\n\n2025-08-28 10:03:21 {\"log\":2}\nmore";
+        assert_eq!((out.as_str(), read), (stamped, rows.len() as u64));
+        let stamps = "2025-08-28 10:03:19\n2025-08-28 10:03:20\n";
+        assert_eq!(recast(stamps.as_bytes(), 10).0, stamps);
     }
 
     #[test]

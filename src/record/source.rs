@@ -7,6 +7,7 @@ use std::io::{self, Cursor, Read};
 
 use super::anchor::{Anchor, HEAD};
 use super::cutter::{Cutter, Piece, is_wide, narrow};
+use super::frame::Unframed;
 use super::heading::Heading;
 use super::join::{self, Seam};
 use super::recast::Recast;
@@ -48,10 +49,10 @@ fn read_in<S: Scribe>(
     let mut head = Vec::new();
     bytes.take(HEAD as u64).read_to_end(&mut head)?;
     let wide = is_wide(&head);
-    if wide.is_some() || docs::promises(&head) {
+    if wide.is_some() {
         source.whole(head, wide, bytes)?;
     } else {
-        source.log(&mut Cursor::new(head).chain(bytes), 1, chunk)?;
+        source.unframed(&mut Unframed::new(head, bytes, context.limits.line_bytes))?;
     }
     if source.long > 0 {
         let (lines, most) = (source.long, context.limits.line_bytes);
@@ -78,6 +79,19 @@ struct Source<'c, 's, S: Scribe> {
 }
 
 impl<S: Scribe> Source<'_, '_, S> {
+    /// Reads a text that is out of its frame.
+    fn unframed(&mut self, bytes: &mut Unframed<'_>) -> io::Result<()> {
+        let mut head = Vec::new();
+        bytes.take(HEAD as u64).read_to_end(&mut head)?;
+        if docs::promises(&head) {
+            self.whole(head, None, bytes)?;
+        } else {
+            self.log(&mut Cursor::new(head).chain(&mut *bytes), 1, self.chunk)?;
+        }
+        self.summary.bytes = bytes.taken_off().unwrap_or(self.summary.bytes);
+        Ok(())
+    }
+
     /// Reads a text that is held in memory: documents, and the lines between them. What is larger than may be held is
     /// read as lines, unless it is UTF-16, which is cut there.
     fn whole(&mut self, head: Vec<u8>, wide: Option<bool>, bytes: &mut dyn Read) -> io::Result<()> {

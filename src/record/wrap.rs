@@ -57,7 +57,7 @@ fn word(text: &str) -> Option<(&str, &str)> {
 /// A stamp of RFC 3339 form and what it leads: CRI, a journal line, syslog with ISO stamps, or the text itself.
 fn dated<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
     let (stamp, end) = stamp::full(line)?;
-    let rest = line.get(end..)?.strip_prefix(' ')?;
+    let rest = line.get(end..)?.strip_prefix([' ', '\t'])?;
     layers.stamp = Some(stamp);
     layers.wrapped = true;
     Some(
@@ -224,11 +224,62 @@ fn bracketed<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
 
 /// Words before something known: `file:12:` of grep, `pod container` of stern, a node's name of `oc adm node-logs`.
 fn led<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
+    let whole = line;
     let line = line.trim_start();
+    if whole.starts_with(' ') && known(line) {
+        return Some(line);
+    }
     if line.starts_with("<Data>") {
         return priority(line, layers);
     }
-    grep(line).or_else(|| named(line, layers))
+    marked(line)
+        .or_else(|| grep(line))
+        .or_else(|| named(line, layers))
+        .or_else(|| buried(line, layers))
+}
+
+/// A klog line behind what else a viewer shows before it: a time of its own form, an address, a bar. It must hold a time
+/// of day or end with a mark, so that a sentence which quotes a log line is none.
+fn buried<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
+    let head = line.get(..line.floor_char_boundary(BURIED)).unwrap_or(line);
+    let origin = memchr::memmem::find(head.as_bytes(), b".go:")?;
+    let starts = head.get(..origin)?.match_indices(['I', 'W', 'E', 'F']);
+    let at = starts
+        .map(|(at, _)| at)
+        .find(|at| *at > 0 && line.get(*at..).is_some_and(|rest| klog::header(rest).is_ok()))?;
+    let (before, rest) = line.split_at_checked(at)?;
+    let clock = |word: &str| {
+        word.split(':')
+            .filter(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+            .count()
+            > 1
+    };
+    let parted = before.ends_with([' ', '\t', '|', '>', '`']);
+    let marked = before.trim_end().ends_with(['|', '>', '`', ':']);
+    if !parted || !(marked || before.split_whitespace().any(clock)) {
+        return None;
+    }
+    layers.wrapped = true;
+    Some(rest)
+}
+
+/// How far into a line a header may lie.
+const BURIED: usize = 240;
+
+/// The marks that people's pastes put before something known: `>` of a quotation, a code span's backticks, a list's
+/// bullet, the number of the line.
+fn marked(line: &str) -> Option<&str> {
+    const MARKS: [char; 6] = ['>', '`', '*', '-', '|', ' '];
+    let rest = line.trim_start_matches(MARKS);
+    let bare = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = bare.len() < rest.len() && bare.starts_with([' ', '\t']);
+    let rest = if number { bare.trim_start() } else { rest };
+    let text = if line.starts_with('`') {
+        rest.trim_end_matches('`')
+    } else {
+        rest
+    };
+    (rest.len() < line.len() && known(rest)).then_some(text)
 }
 
 /// `path:`, `path:12:`, `12:`, `path-12-` and the like. A path with blanks is taken for one only before a known text.
@@ -282,7 +333,7 @@ fn named<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
                     layers.pod = Some(pod);
                     layers.program = Some(container.trim_end_matches(':'));
                 }
-                [node] => layers.host = Some(node),
+                [node] => layers.host = Some(node.trim_end_matches(':')),
                 [] => {}
             }
             layers.wrapped = true;

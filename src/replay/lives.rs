@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::objects::asks_for_report;
 use crate::fact::rotation::stem;
 use crate::fact::voices::{Spans, joined};
-use crate::fact::{Detail, Fact, Kind, Party, Reading, SourceId};
+use crate::fact::{Detail, Fact, Kind, Party, Reading, Source, SourceId};
 use crate::graph::cast::{Cast, Node};
 use crate::model::world::process::LONGEST_LOOK;
 use crate::time::{Span, Time};
@@ -221,37 +221,45 @@ fn controllers(reading: &Reading) -> Vec<Life> {
     let life = |(index, (from, source)): (usize, &(Time, SourceId))| Life {
         from: *from,
         to: match starts.get(index + 1) {
-            Some(next) => last_line(reading, (*from, *source), *next),
+            Some((next, _)) => end_of(reading, (*from, *source), *next),
             None => Time::MAX,
         },
     };
     starts.iter().enumerate().map(life).collect()
 }
 
-/// The last line of a process before the next one: of all pieces that rotation made of its log.
-fn last_line(reading: &Reading, (from, source): (Time, SourceId), (next, other): (Time, SourceId)) -> Time {
+/// When a process ended before the next leading one began: where another one began in its log, else with the last line of
+/// that. Its log is all pieces that rotation made of it, and copies of them, since what a log says is told once.
+fn end_of(reading: &Reading, (from, source): (Time, SourceId), next: Time) -> Time {
     let stem_of = |id: SourceId| reading.sources.get(id.0 as usize).map(|source| stem(&source.path));
     let log = stem_of(source);
-    let pieces: Vec<bool> = reading
+    let of_log = |source: &Source| Some(stem(&source.path)) == log;
+    let copied = |copy: &Source| {
+        let mut pieces = reading.sources.iter().filter(|source| of_log(source));
+        pieces.any(|piece| !piece.alive.is_empty() && piece.alive == copy.alive)
+    };
+    let own: Vec<bool> = reading
         .sources
         .iter()
-        .map(|source| Some(stem(&source.path)) == log)
+        .map(|source| of_log(source) || copied(source))
         .collect();
-    let own = |id: SourceId| pieces.get(id.0 as usize) == Some(&true);
     let facts = || {
         let facts = reading
             .facts
             .iter()
-            .filter(|fact| fact.call.is_none() && own(fact.source));
+            .filter(|fact| fact.call.is_none() && own.get(fact.source.0 as usize) == Some(&true));
         facts.filter(|fact| (from..next).contains(&fact.at))
     };
-    // The next process prints its version and more before it starts this controller.
-    let began = facts().filter(|fact| fact.kind == Kind::ProcessVersion && own(other));
-    let began = began.map(|fact| fact.at).max().unwrap_or(next);
-    let told = facts().map(|fact| fact.at).filter(|at| *at < began);
-    let sources = reading.sources.iter().zip(&pieces).filter(|(_, own)| **own);
+    // A process prints its flags and its version before it starts this controller, and never again: later ones are
+    // those of the process that came after it. It may have been silent for long before that, as quiet levels are.
+    let began = facts().filter(|fact| matches!(fact.kind, Kind::ProcessVersion | Kind::FlagSet));
+    if let Some(began) = began.map(|fact| fact.at).min() {
+        return began - Span(1);
+    }
+    let told = facts().map(|fact| fact.at);
+    let sources = reading.sources.iter().zip(&own).filter(|(_, own)| **own);
     let heard = sources.flat_map(|(source, _)| &source.alive).map(|(_, to)| *to);
-    told.chain(heard.filter(|to| (from..began).contains(to)))
+    told.chain(heard.filter(|to| (from..next).contains(to)))
         .max()
         .unwrap_or(from)
 }
