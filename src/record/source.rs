@@ -16,7 +16,7 @@ use super::tally::Tally;
 use super::{Context, Record, Scribe, Summary, docs};
 
 /// Bytes of a log that are read at once.
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 19;
 
 /// Reads a source; see [`super::records`].
 pub fn read<S: Scribe>(
