@@ -217,6 +217,7 @@ fn facts(line: &str, party: &Party) -> Vec<Fact> {
         year: Some(2026),
         zone: None,
         limits: &limits,
+        inflates: false,
     };
     let mut found = Vec::new();
     record::records(&mut line.as_bytes(), &context, &Reader(party), &mut |page| {

@@ -70,6 +70,8 @@ pub struct Entry<'a> {
     pub path: &'a str,
     /// When it was last written, where file system or archive say so.
     pub modified: Option<Time>,
+    /// It is decompressed while it is read: whoever reads it is busy.
+    pub inflates: bool,
     /// Its bytes.
     pub bytes: &'a mut dyn Read,
 }
@@ -116,6 +118,7 @@ pub fn walk_from(
         met: 0,
         unlisted: 0,
         whole: None,
+        inflating: false,
         left: Rc::new(Cell::new(limits.total_bytes)),
         stop: false,
     };
@@ -144,6 +147,8 @@ struct Walker<'w, 'v> {
     unlisted: u64,
     /// What the outermost packed stream has yielded.
     whole: Option<Rc<unpack::Yield>>,
+    /// What is read is decompressed meanwhile.
+    inflating: bool,
     /// Bytes that all entries together may still have.
     left: Rc<Cell<u64>>,
     stop: bool,
@@ -246,7 +251,12 @@ impl Walker<'_, '_> {
             return Ok(());
         }
         self.walk.entries += 1;
-        let entry = Entry { path, modified, bytes };
+        let entry = Entry {
+            path,
+            modified,
+            inflates: self.inflating,
+            bytes,
+        };
         let failed = |source| BundleError::Read {
             path: path.to_owned(),
             source,

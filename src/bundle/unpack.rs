@@ -274,8 +274,22 @@ impl Walker<'_, '_> {
         };
         let fault = Rc::default();
         let mut guarded = self.guarded(decoder, Some(packed), &fault);
-        self.unpack(path, modified, &mut guarded, depth + 1)?;
+        self.inflated(path, modified, &mut guarded, depth + 1)?;
         self.note_fault(path, &fault);
+        Ok(())
+    }
+
+    /// A stream that is decompressed while it is read.
+    fn inflated(
+        &mut self,
+        path: &str,
+        modified: Option<Time>,
+        bytes: &mut dyn Read,
+        depth: u32,
+    ) -> Result<(), BundleError> {
+        let before = std::mem::replace(&mut self.inflating, true);
+        self.unpack(path, modified, bytes, depth)?;
+        self.inflating = before;
         Ok(())
     }
 
@@ -404,7 +418,7 @@ impl Walker<'_, '_> {
                 let packed = Rc::new(Cell::new(member.compressed_size()));
                 let fault = Rc::default();
                 let mut guarded = self.guarded(&mut member, Some(packed), &fault);
-                self.unpack(&shown, None, &mut guarded, depth + 1)?;
+                self.inflated(&shown, None, &mut guarded, depth + 1)?;
                 self.note_fault(&shown, &fault);
             }
         }

@@ -141,6 +141,7 @@ impl Reader {
             year: options.year,
             zone: options.zone.as_ref(),
             limits: &options.limits,
+            inflates: entry.inflates,
         };
         let mut account = Account::new(self, id, &path, scribe.party.clone());
         let summary = record::records(&mut bytes, &context, &scribe, &mut |page| account.page(page))?;

@@ -404,6 +404,7 @@ mod tests {
             year: None,
             zone: None,
             limits,
+            inflates: false,
         }
     }
 

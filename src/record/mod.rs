@@ -48,6 +48,8 @@ pub struct Context<'a> {
     pub zone: Option<&'a Zone>,
     /// Limits on lines and documents.
     pub limits: &'a Limits,
+    /// Reading the bytes keeps a processor busy: one less looks at the lines.
+    pub inflates: bool,
 }
 
 /// How a source was understood.

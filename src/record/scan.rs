@@ -4,7 +4,7 @@
 //! Lines that can say nothing are passed over here, before any parser sees them.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use memchr::memmem;
 
@@ -49,18 +49,26 @@ pub struct Scan<'s, S: Scribe> {
     pub limits: &'s Limits,
     /// Who writes down what records say.
     pub scribe: &'s S,
+    /// Chunks that are read at the same time.
+    pub lanes: usize,
 }
 
 impl<S: Scribe> Scan<'_, S> {
-    /// Reads all chunks at the same time, while `meanwhile` runs.
+    /// Reads all chunks, as many at the same time as there are lanes, while `meanwhile` runs.
     pub fn all<R>(&self, chunks: &[Chunk<'_>], meanwhile: impl FnOnce() -> R) -> (Vec<Scanned<S::Page>>, R) {
         if let [only] = chunks {
             return (vec![self.one(only)], meanwhile());
         }
         let mut scanned: Vec<Option<Scanned<S::Page>>> = chunks.iter().map(|_| None).collect();
+        let work = Mutex::new(chunks.iter().zip(&mut scanned));
+        let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
         let result = rayon::in_place_scope(|scope| {
-            for (chunk, slot) in chunks.iter().zip(&mut scanned) {
-                scope.spawn(move |_| *slot = Some(self.one(chunk)));
+            for _ in 0..self.lanes {
+                scope.spawn(|_| {
+                    while let Some((chunk, slot)) = next() {
+                        *slot = Some(self.one(chunk));
+                    }
+                });
             }
             meanwhile()
         });

@@ -147,6 +147,10 @@ impl<S: Scribe> Source<'_, '_, S> {
             anchor: &anchor,
             limits,
             scribe: self.scribe,
+            lanes: match rayon::current_num_threads() {
+                threads if self.context.inflates => threads.saturating_sub(1).max(1),
+                threads => threads,
+            },
         };
         let width = 2 * rayon::current_num_threads();
         let mut seam = Seam::default();
@@ -248,6 +252,7 @@ mod tests {
             year: None,
             zone: None,
             limits,
+            inflates: false,
         };
         let mut found = Vec::new();
         let mut take = |page| found.extend(page);
