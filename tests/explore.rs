@@ -153,6 +153,51 @@ fn a_slow_unmount_is_cut_off_until_1_24_8() {
     );
 }
 
+/// A detach that backs off when the pod is back: kubernetes#88565 under the name of its plight (L5).
+#[test]
+fn a_pod_that_is_back_during_the_back_off_waits_for_good_until_1_22_3() {
+    let versions = ["1.20.2", "1.22.3", "1.22.4", "1.36.2"];
+    let setup = |version: &str| small(version, Fault::ApiCall);
+    assert_eq!(
+        lengths(versions, Rule::LostInBackoff, &[Fault::ApiCall], setup),
+        [7, 7, 0, 0]
+    );
+}
+
+/// kubernetes#107973 seen from the other node (L8): its detach is given up whenever the first node cannot be told.
+#[test]
+fn a_node_that_cannot_be_told_holds_up_another_nodes_detach_until_1_23_4() {
+    let versions = ["1.20.2", "1.23.4", "1.23.13", "1.24.0", "1.36.2"];
+    let setup = |version: &str| Setup {
+        nodes: 2,
+        pods: 2,
+        exclusive: false,
+        moves: Some(3),
+        ..small(version, Fault::StatusPatch)
+    };
+    let found = lengths(versions, Rule::HeldUpByAnother, &[Fault::StatusPatch], setup);
+    assert_eq!(found.map(|steps| steps > 0), [true, true, false, false, false]);
+    insta::assert_snapshot!(story_of(&setup("1.20.2"), Rule::HeldUpByAnother, &[Fault::StatusPatch]));
+}
+
+/// A dead node's volumes are let go after 6 min in every release (L4), and a deletion under way ends well (L6).
+#[test]
+fn dead_nodes_and_deletions_under_way_hold_nothing_for_good() {
+    for version in ["1.20.2", "1.23.13", "1.36.2"] {
+        let setup = Setup {
+            reduced: true,
+            depth: u32::MAX,
+            ..small(version, Fault::NodeDead)
+        };
+        let explored = explore(&setup);
+        assert!(explored.complete);
+        for rule in [Rule::StaysOnDeadNode, Rule::LostWhileGoing] {
+            assert_eq!(breaks(&explored, rule, &[Fault::NodeDead]), None, "{version}");
+            assert_eq!(breaks(&explored, rule, &[]), None, "{version}");
+        }
+    }
+}
+
 /// Where nothing is broken nothing is found: the search is no alarm of its own.
 #[test]
 fn one_node_without_faults_has_no_counterexample_in_1_36() {
@@ -177,6 +222,33 @@ fn a_search_is_repeatable() {
     assert_eq!(first.states, second.states);
 }
 
+/// Two nodes, two volumes, a pod each, without a fault: every course within six comings and goings of pods.
+#[test]
+fn two_of_everything_is_exhausted() {
+    for (version, rules) in [
+        (
+            "1.20.2",
+            vec![
+                Rule::DetachedWhileMounted,
+                Rule::DetachedWhileReported,
+                Rule::Unreported,
+                Rule::LostInBackoff,
+                Rule::ReportedForGood,
+            ],
+        ),
+        ("1.36.2", vec![Rule::SecondAttachment, Rule::ReportedForGood]),
+    ] {
+        let setup = Setup {
+            moves: Some(6),
+            ..(table::TWO_VOLUMES.setup)(Profile::of(version.parse().unwrap()))
+        };
+        let explored = explore(&setup);
+        assert!(explored.complete);
+        let found: Vec<Rule> = explored.findings.iter().map(|finding| finding.breach.rule).collect();
+        assert_eq!(found, rules, "{version}");
+    }
+}
+
 /// A small world is searched to its end in every release, and what is found is lost fix by fix.
 #[test]
 fn a_small_world_is_exhausted_in_every_release() {
@@ -189,8 +261,16 @@ fn a_small_world_is_exhausted_in_every_release() {
 #[test]
 #[ignore = "takes minutes"]
 fn the_document_shows_what_is_found_in_larger_worlds() {
-    use table::{ONE_NODE, TWO_NODES, TWO_PODS, TWO_VOLUMES};
-    let table = table::table(&[ONE_NODE, TWO_NODES, TWO_PODS, TWO_VOLUMES]);
+    use table::{ONE_NODE, SHARED, TWO_NODES, TWO_PODS, TWO_VOLUMES, TWO_VOLUMES_AND_A_FAULT};
+    let table = table::table(&[
+        ONE_NODE,
+        TWO_NODES,
+        TWO_PODS,
+        SHARED,
+        TWO_VOLUMES,
+        TWO_VOLUMES_AND_A_FAULT,
+    ]);
+    assert!(!table.contains("stopped"), "{table}");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explored.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (head, tail) = text.split_once("```text\n").unwrap();

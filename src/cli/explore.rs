@@ -38,11 +38,17 @@ pub struct Explore {
     /// Only these kinds of faults; all where not given
     #[arg(long, value_name = "KIND", value_enum)]
     fault: Vec<Fault>,
-    /// Longest course, in steps; with 1000 the search of a small world comes to its end
+    /// How often pods may come or go on one course; as often as they like where not given
+    #[arg(long, value_name = "N")]
+    moves: Option<u8>,
+    /// Go to the end, whatever the length; orders of steps that make no difference are left out
+    #[arg(long)]
+    exhaust: bool,
+    /// Longest course, in steps
     #[arg(long, value_name = "N", default_value_t = 14)]
     depth: u32,
     /// Give up after as many different worlds
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 4_000_000)]
     states: usize,
     /// How to show the answer
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = TextOrJson::Text)]
@@ -87,7 +93,9 @@ impl Explore {
             exclusive: !self.shared,
             faults: self.faults,
             kinds: Faults::of(kinds),
-            depth: self.depth,
+            moves: self.moves,
+            reduced: self.exhaust,
+            depth: if self.exhaust { u32::MAX } else { self.depth },
             states: self.states,
         }
     }
@@ -121,7 +129,11 @@ impl Explore {
     fn extent(&self, explored: &Explored) -> String {
         let Explored { states, depth, .. } = explored;
         if explored.complete {
-            format!("exhausted: {states} states, the farthest {depth} steps away")
+            let within = self
+                .moves
+                .map(|moves| format!(" within {moves} comings and goings of pods"));
+            let within = within.unwrap_or_default();
+            format!("exhausted{within}: {states} states, the farthest {depth} steps away")
         } else if *states >= self.states {
             format!("stopped at the limit of {} states, depth {depth}", self.states)
         } else {

@@ -1,12 +1,13 @@
 //! The look ahead: do the states come to agree once faults stop and nothing more comes from outside (C1)?
 //!
 //! In: a world. Out: the disagreements that stay. Faults end, every party does its work, time passes from one moment
-//! that matters to the next. The course of it is the same each time, so worlds on its way need not be asked again.
+//! that matters to the next. The course of it is the same each time, so worlds on its way need not be asked again. Two
+//! rules are about a fault that never ends: a dead node (L4), a node whose status cannot be written (L8).
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rules::Breach;
-use super::setup::{Faults, Setup};
+use super::rules::{Breach, Rule};
+use super::setup::{Fault, Faults, Setup};
 use super::step::{self, Step};
 use super::world::{Health, NOW, World};
 use crate::time::Span;
@@ -15,27 +16,46 @@ use crate::time::Span;
 /// the minutely check after all of them.
 const BOUND: Span = Span::secs(360 + 122 + 120 + 60);
 /// Rounds without time passing, after which parties that never come to rest are left at that.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 30;
 
 /// Remembers what became of worlds.
 #[derive(Debug, Default)]
 pub struct Ahead {
-    known: FxHashMap<u64, Vec<Breach>>,
+    /// Worlds from which the states come to agree: nearly all.
+    agree: FxHashSet<u64>,
+    apart: FxHashMap<u64, Vec<Breach>>,
 }
 
 impl Ahead {
     /// The disagreements that stay; empty where the states come to agree.
     pub fn ask(&mut self, world: &World, setup: &Setup) -> Vec<Breach> {
-        let mut world = without_faults(world, setup);
+        self.end_of(without_faults(world, setup), setup)
+    }
+
+    /// What stays besides, though it need not, when one fault goes on for good.
+    pub fn ask_lasting(&mut self, world: &World, setup: &Setup) -> Vec<Breach> {
+        let rules = [Rule::StaysOnDeadNode, Rule::HeldUpByAnother];
+        let worlds = rules.into_iter().flat_map(|rule| lasting(world, rule, setup));
+        worlds.flat_map(|world| self.end_of(world, setup)).collect()
+    }
+
+    fn end_of(&mut self, mut world: World, setup: &Setup) -> Vec<Breach> {
         let mut way = Vec::new();
-        let mut elapsed = Span::ZERO;
+        let (mut elapsed, mut rounds) = (Span::ZERO, 0);
         let end = loop {
             let key = world.key();
-            if let Some(end) = self.known.get(&key) {
+            if self.agree.contains(&key) {
+                break Vec::new();
+            }
+            if let Some(end) = self.apart.get(&key) {
                 break end.clone();
             }
             way.push(key);
-            settle(&mut world, setup);
+            rounds += 1;
+            if work(&mut world, setup) && rounds < ROUNDS {
+                continue;
+            }
+            rounds = 0;
             let apart = world.disagreements(setup);
             if apart.is_empty() {
                 break apart;
@@ -45,11 +65,33 @@ impl Ahead {
                 _ => break apart,
             }
         };
-        for key in way {
-            self.known.insert(key, end.clone());
+        if end.is_empty() {
+            self.agree.extend(way);
+        } else {
+            self.apart.extend(way.into_iter().map(|key| (key, end.clone())));
         }
         end
     }
+}
+
+/// The worlds in which the fault of the rule goes on for good, and every other one stops.
+pub fn lasting(world: &World, rule: Rule, setup: &Setup) -> Vec<World> {
+    let patch = Fault::StatusPatch;
+    let fails = world.cluster.happened.has(patch) || world.cluster.allows(patch, setup);
+    let nodes = setup.all_nodes().filter(|&node| match rule {
+        Rule::StaysOnDeadNode => world.cluster.node(node).health == Health::Dead,
+        Rule::HeldUpByAnother => fails && world.has_left_overs_beside(node, setup),
+        _ => false,
+    });
+    let lasting = nodes.map(|node| {
+        let mut world = without_faults(world, setup);
+        match rule {
+            Rule::StaysOnDeadNode => world.cluster.node_mut(node).health = Health::Dead,
+            _ => world.cluster.unwritable = Some(node),
+        }
+        world
+    });
+    lasting.collect()
 }
 
 /// The world once faults stop and nothing more comes.
@@ -57,6 +99,7 @@ impl Ahead {
 pub fn without_faults(world: &World, setup: &Setup) -> World {
     let mut world = world.clone();
     (world.cluster.budget, world.cluster.happened) = (0, Faults::NONE);
+    world.cluster.stop_moves();
     for cell in setup.all_cells() {
         world.cluster.link_mut(cell).hangs = false;
     }
@@ -68,23 +111,27 @@ pub fn without_faults(world: &World, setup: &Setup) -> World {
     world
 }
 
-/// Lets every party work until nobody has anything to do. Passes walk one way and the other in turn, as an order that
-/// never changed would let one node starve another.
+/// Lets every party work until nobody has anything to do.
 pub fn settle(world: &mut World, setup: &Setup) {
-    let mut idle = 0;
-    for round in 0..ROUNDS {
-        let before = world.clone();
-        let way = if round % 2 == 0 { 0 } else { step::BACKWARDS };
+    for _ in 0..ROUNDS {
+        if !work(world, setup) {
+            return;
+        }
+    }
+}
+
+/// Lets every party work twice; whether that changed anything. Passes walk one way and then the other, as an order that
+/// never changed would let one node starve another.
+fn work(world: &mut World, setup: &Setup) -> bool {
+    let before = world.clone();
+    for way in [0, step::BACKWARDS] {
         for step in step::prompt_steps(setup).chain([Step::Pass(vec![way])]) {
             if let Some(after) = step::apply(world, &step, setup) {
                 *world = after.world;
             }
         }
-        idle = if *world == before { idle + 1 } else { 0 };
-        if idle == 2 {
-            return;
-        }
     }
+    *world != before
 }
 
 /// Lets time pass to the next moment that matters; how long that took.

@@ -130,6 +130,9 @@ impl Outside for Around<'_> {
 
     /// The patch works; or it fails at once; or it fails slowly, and a pod comes or goes meanwhile.
     fn patch(&mut self, node: NodeId, patch: &Patch) -> Result<(), PatchError> {
+        if self.cluster.unwritable == Some(node) {
+            return Err(PatchError::Failed);
+        }
         if self.cluster.allows(Fault::StatusPatch, self.setup) {
             let moves = if self.moved.is_none() { self.moves } else { &[] };
             let offered = u8::try_from(moves.len() + 2).unwrap_or(u8::MAX);

@@ -6,12 +6,18 @@
 //! Of the field guide's rules some cannot break here. The kubelet of this world mounts only what is in its node's
 //! volumesAttached and writes volumesInUse before (S5, S6); every node is managed (S7); only the controller deletes
 //! attachments, so that one deleted without its report being patched first shows as S4 (S9); the multi-attach event is
-//! sent by the rule that it tells of (R5).
+//! sent by the rule that it tells of (R5); the informer hears of every pod that goes, and every volume can be resolved,
+//! so that the populator has nothing to do (L7).
+//!
+//! L5 and L6 are L1, R1 … R3 or L2 in a plight of their own: the pod came back while the detach backed off, or while the
+//! `VolumeAttachment` was being deleted. L4 and L8 are about a fault that never ends. Of L8 only the status that cannot be
+//! written is looked at: nothing else of one volume or node is waited for by another here.
 
-use super::setup::Setup;
-use super::world::{Object, World};
-use crate::model::Cell;
+use super::setup::{Fault, Setup};
+use super::world::{Health, NOW, Object, World};
 use crate::model::asw::Attachment;
+use crate::model::pending::OpName;
+use crate::model::{Cell, NodeId};
 
 /// A rule of the attach/detach machinery, from the point of view of one volume and one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -39,6 +45,14 @@ pub enum Rule {
     NeverMounted,
     /// Not wanted, but held attached for good (L3).
     NeverDetached,
+    /// Not wanted, but held attached to a node that is dead for good (L4).
+    StaysOnDeadNode,
+    /// Wanted again while its detach backs off, and something is missing for good (L5).
+    LostInBackoff,
+    /// Wanted again while its `VolumeAttachment` is being deleted, and something is missing for good (L6).
+    LostWhileGoing,
+    /// Not wanted, but held attached because another node's status cannot be written (L8).
+    HeldUpByAnother,
     /// Not attached, but listed in the node's status (R2).
     ReportedForGood,
     /// Not wanted and not known to the controller, but its `VolumeAttachment` exists (R4).
@@ -61,6 +75,10 @@ impl Rule {
             Rule::AttachmentGone => "the controller holds a volume attached whose attachment is gone",
             Rule::NeverMounted => "a volume is attached and reported, and never mounted",
             Rule::NeverDetached => "a volume that nobody wants is never detached",
+            Rule::StaysOnDeadNode => "a volume that nobody wants is never detached from a dead node",
+            Rule::LostInBackoff => "a pod that is back while the detach backs off never gets its volume",
+            Rule::LostWhileGoing => "a pod that is back while the attachment is being deleted never gets its volume",
+            Rule::HeldUpByAnother => "a node whose status cannot be written keeps a volume attached to another node",
             Rule::ReportedForGood => "a volume that is not attached stays in the node's status",
             Rule::AttachmentForgotten => "an attachment that nobody wants is forgotten",
         }
@@ -81,7 +99,20 @@ impl Rule {
             Rule::AttachmentGone => "R3",
             Rule::NeverMounted => "L2",
             Rule::NeverDetached => "L3",
+            Rule::StaysOnDeadNode => "L4",
+            Rule::LostInBackoff => "L5",
+            Rule::LostWhileGoing => "L6",
+            Rule::HeldUpByAnother => "L8",
             Rule::AttachmentForgotten => "R4",
+        }
+    }
+
+    /// The fault that goes on for good under this rule, and need not have begun.
+    #[must_use]
+    pub const fn fault(self) -> Option<Fault> {
+        match self {
+            Rule::HeldUpByAnother => Some(Fault::StatusPatch),
+            _ => None,
         }
     }
 
@@ -150,6 +181,13 @@ impl World {
     /// volume that pods want on several nodes, one node is to have it.
     #[must_use]
     pub fn disagreements(&self, setup: &Setup) -> Vec<Breach> {
+        if let Some(node) = self.cluster.unwritable {
+            return self.left_overs(Rule::HeldUpByAnother, setup, |other| other != node);
+        }
+        let is_dead = |node| self.cluster.node(node).health == Health::Dead;
+        if setup.all_nodes().any(is_dead) {
+            return self.left_overs(Rule::StaysOnDeadNode, setup, is_dead);
+        }
         let mut found = Vec::new();
         for volume in setup.all_volumes() {
             let cells: Vec<Cell> = setup.all_nodes().map(|node| Cell::new(volume, node)).collect();
@@ -164,6 +202,38 @@ impl World {
             }
         }
         found
+    }
+
+    /// The pairs of these nodes that the controller holds and nobody wants.
+    fn left_overs(&self, rule: Rule, setup: &Setup, of: impl Fn(NodeId) -> bool) -> Vec<Breach> {
+        let pairs = self.controller.actual.pairs().iter().map(|pair| pair.cell);
+        let pairs = pairs.filter(|cell| of(cell.node) && !self.cluster.wanted_on(cell.node, setup).has(cell.volume));
+        pairs.map(|cell| Breach { rule, cell }).collect()
+    }
+
+    /// Whether there is something to detach from the node and from another.
+    pub(super) fn has_left_overs_beside(&self, node: NodeId, setup: &Setup) -> bool {
+        let any = |of: &dyn Fn(NodeId) -> bool| !self.left_overs(Rule::HeldUpByAnother, setup, of).is_empty();
+        any(&|other| other == node) && any(&|other| other != node)
+    }
+
+    /// Of what stays apart, the pairs whose pod is back in a plight that has a rule of its own.
+    #[must_use]
+    pub fn plights(&self, apart: &[Breach], setup: &Setup) -> Vec<Breach> {
+        let wanted = |cell: Cell| self.cluster.wanted_on(cell.node, setup).has(cell.volume);
+        let cells = apart.iter().map(|breach| breach.cell).filter(|&cell| wanted(cell));
+        let plights = cells.flat_map(|cell| {
+            let going = matches!(self.cluster.link(cell).object, Object::Going { .. });
+            let backs_off = self.controller.pending.entries().iter().any(|entry| {
+                let about =
+                    entry.key.volume == Some(cell.volume) && entry.key.node.is_none_or(|node| node == cell.node);
+                about && entry.op == OpName::Detach && !entry.pending && entry.backoff.refuses(NOW)
+            });
+            let rules = [(backs_off, Rule::LostInBackoff), (going, Rule::LostWhileGoing)];
+            let rules = rules.into_iter().filter(|(is, _)| *is);
+            rules.map(move |(_, rule)| Breach { rule, cell })
+        });
+        plights.collect()
     }
 }
 

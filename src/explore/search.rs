@@ -6,14 +6,17 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::ahead::{self, Ahead};
+use super::eager;
 use super::rules::{Breach, Rule};
 use super::setup::{Faults, Setup};
-use super::step::{self, Step};
+use super::shorten::shorten;
+use super::step::{self, After, Step};
+use super::store::{Key, Store};
 use super::world::{Move, NOW, World};
-use crate::model::{Names, NodeId, PodId};
+use crate::model::{NodeId, PodId};
 
 /// A course that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,53 +52,68 @@ pub fn start(setup: &Setup) -> World {
     world.move_pod(Move::Create(PodId(0), NodeId(0)), setup);
     ahead::settle(&mut world, setup);
     world.controller.coarsen(NOW);
+    world.cluster.count_moves(setup);
     world
 }
 
 /// How a world was reached first.
+#[derive(Clone, Copy)]
 struct Reached {
     from: u32,
-    by: Step,
+    /// Which of the steps that the world before could take.
+    choice: u16,
+    /// The steps that need no choice were taken too.
+    hurried: bool,
+}
+
+/// Where a step leads.
+#[expect(clippy::large_enum_variant, reason = "it lives for one step, and there are millions")]
+enum Met {
+    /// To a world that was not met before and is worth going on from.
+    New(Next),
+    /// To one that was.
+    Known,
+    /// To one in which the states stay apart: whatever comes after that is more of the same.
+    Apart,
+}
+
+/// A world to go on from.
+struct Next {
+    world: World,
+    at: u32,
+    length: u32,
 }
 
 struct Search<'a> {
     setup: &'a Setup,
-    renamings: Vec<Names>,
+    store: Store,
     ahead: Ahead,
     reached: Vec<Reached>,
-    known: FxHashSet<u64>,
-    found: FxHashMap<(Rule, Faults), Finding>,
+    /// Whether the states come to agree, by world.
+    known: FxHashMap<Key, bool>,
+    found: FxHashMap<(Rule, Faults), Found>,
+}
+
+/// The end of a course that breaks a rule.
+struct Found {
+    breach: Breach,
+    at: u32,
 }
 
 /// Looks at every world that can be reached.
 #[must_use]
 pub fn explore(setup: &Setup) -> Explored {
-    let first = start(setup);
-    let renamings = setup.renamings();
-    let key = first.key_by_any_name(&renamings, setup);
-    let mut search = Search {
-        setup,
-        renamings,
-        ahead: Ahead::default(),
-        reached: vec![Reached {
-            from: 0,
-            by: Step::Retry,
-        }],
-        known: FxHashSet::from_iter([key]),
-        found: FxHashMap::default(),
-    };
-    let mut queue = VecDeque::from([(first, 0_u32, 0_u32)]);
+    let mut search = Search::new(setup);
     let (mut depth, mut complete) = (0, true);
-    while let Some((world, at, length)) = queue.pop_front() {
-        depth = depth.max(length);
-        if length >= setup.depth || search.known.len() >= setup.states {
+    let mut queue = VecDeque::from([search.first()]);
+    while let Some(next) = queue.pop_front() {
+        depth = depth.max(next.length);
+        if next.length >= setup.depth || search.known.len() >= setup.states {
             complete = false;
             continue;
         }
-        for taken in step::all(&world, setup) {
-            if let Some(next) = search.visit(taken, at) {
-                queue.push_back((next.0, next.1, length + 1));
-            }
+        for (taken, choice) in step::all(&next.world, setup).into_iter().zip(0..) {
+            queue.extend(search.visit(taken.after, &next, choice));
         }
     }
     let states = search.known.len();
@@ -110,72 +128,178 @@ pub fn explore(setup: &Setup) -> Explored {
 }
 
 impl Search<'_> {
+    fn new(setup: &Setup) -> Search<'_> {
+        Search {
+            setup,
+            store: Store::new(setup),
+            ahead: Ahead::default(),
+            reached: vec![Reached {
+                from: 0,
+                choice: 0,
+                hurried: false,
+            }],
+            known: FxHashMap::default(),
+            found: FxHashMap::default(),
+        }
+    }
+
+    fn first(&mut self) -> Next {
+        let world = start(self.setup);
+        self.known.insert(self.store.key(&world), true);
+        Next {
+            world,
+            at: 0,
+            length: 0,
+        }
+    }
+
     /// Takes note of a step and where it leads; the world, if it is new and worth going on from.
-    fn visit(&mut self, taken: step::Taken, from: u32) -> Option<(World, u32)> {
-        let world = taken.after.world;
-        let key = world.key_by_any_name(&self.renamings, self.setup);
-        if taken.after.breaches.is_empty() && self.known.contains(&key) {
+    fn visit(&mut self, after: After, from: &Next, choice: u16) -> Option<Next> {
+        let mut reached = Reached {
+            from: from.at,
+            choice,
+            hurried: true,
+        };
+        let length = from.length + 1;
+        if let Some((after, more)) = self.hurry(&after) {
+            match self.meet(after, reached, length + more) {
+                Met::New(next) => return Some(next),
+                Met::Known => return None,
+                // Somebody may still turn it: nothing is taken before its time.
+                Met::Apart => {}
+            }
+        }
+        reached.hurried = false;
+        match self.meet(after, reached, length) {
+            Met::New(next) => Some(next),
+            Met::Known | Met::Apart => None,
+        }
+    }
+
+    /// What comes of the steps that need no choice, and how many they are, if there are any.
+    fn hurry(&self, after: &After) -> Option<(After, u32)> {
+        if !self.setup.reduced || eager::step(&after.world, self.setup).is_none() {
             return None;
         }
-        let is_new = self.known.insert(key);
+        let mut steps = hurried(&after.world, self.setup);
+        let mut end = steps.next()?.1;
+        end.breaches.extend_from_slice(&after.breaches);
+        let mut count = 1;
+        for (_, next) in steps {
+            (end.world, count) = (next.world, count + 1);
+            end.breaches.extend(next.breaches);
+        }
+        Some((end, count))
+    }
+
+    fn meet(&mut self, after: After, reached: Reached, length: u32) -> Met {
+        let After { world, breaches, .. } = after;
+        let key = self.store.key(&world);
+        let known = self.known.get(&key).copied();
+        if let (true, Some(agrees)) = (breaches.is_empty(), known) {
+            return if agrees { Met::Known } else { Met::Apart };
+        }
         let at = u32::try_from(self.reached.len()).unwrap_or(u32::MAX);
-        self.reached.push(Reached { from, by: taken.step });
-        for breach in taken.after.breaches {
+        self.reached.push(reached);
+        for breach in breaches {
             self.find(breach, &world, at);
         }
-        if !is_new {
-            return None;
+        if let Some(agrees) = known {
+            return if agrees { Met::Known } else { Met::Apart };
         }
         let apart = self.ahead.ask(&world, self.setup);
-        for &breach in &apart {
+        let found = all_that_stays(&world, &apart, &mut self.ahead, self.setup);
+        for breach in found {
             self.find(breach, &world, at);
         }
-        // Whatever comes after that is more of the same.
-        apart.is_empty().then_some((world, at))
+        self.known.insert(key, apart.is_empty());
+        if apart.is_empty() {
+            Met::New(Next { world, at, length })
+        } else {
+            Met::Apart
+        }
     }
 
     fn find(&mut self, breach: Breach, world: &World, at: u32) {
-        let key = (breach.rule, world.cluster.happened);
-        if self.found.contains_key(&key) {
-            return;
-        }
-        let steps = self.way_to(at);
-        self.found.insert(
-            key,
-            Finding {
-                breach,
-                faults: key.1,
-                steps,
-            },
+        let happened = world.cluster.happened;
+        let key = (
+            breach.rule,
+            breach.rule.fault().map_or(happened, |kind| happened.with(kind)),
         );
+        self.found.entry(key).or_insert(Found { breach, at });
     }
 
+    /// The steps to a world, by going them again.
     fn way_to(&self, mut at: u32) -> Vec<Step> {
-        let mut steps = Vec::new();
-        while let Some(reached) = self.reached.get(at as usize).filter(|_| at > 0) {
-            steps.push(reached.by.clone());
+        let mut way = Vec::new();
+        while let Some(&reached) = self.reached.get(at as usize).filter(|_| at > 0) {
+            way.push(reached);
             at = reached.from;
         }
-        steps.reverse();
+        let (mut world, mut steps) = (start(self.setup), Vec::new());
+        for reached in way.into_iter().rev() {
+            let mut all = step::all(&world, self.setup).into_iter();
+            let Some(taken) = all.nth(usize::from(reached.choice)) else {
+                break;
+            };
+            world = taken.after.world;
+            steps.push(taken.step);
+            if reached.hurried {
+                let (hurried, ends): (Vec<Step>, Vec<After>) = hurried(&world, self.setup).unzip();
+                steps.extend(hurried);
+                world = ends.into_iter().next_back().map_or(world, |after| after.world);
+            }
+        }
         steps
     }
 
     /// The counterexamples, and those that need faults of more kinds than another of the same rule.
-    fn findings(self) -> (Vec<Finding>, Vec<Finding>) {
+    fn findings(mut self) -> (Vec<Finding>, Vec<Finding>) {
         let needless = |finding: &Finding| {
             let (rule, faults) = (finding.breach.rule, finding.faults);
             let other = |other: &(Rule, Faults)| other.0 == rule && other.1 != faults && other.1.is_within(faults);
             self.found.keys().any(other)
         };
-        let mut all: Vec<Finding> = self.found.values().cloned().collect();
+        let tell = |(&(_, faults), &Found { breach, at }): (&(Rule, Faults), &Found)| Finding {
+            breach,
+            faults,
+            steps: self.way_to(at),
+        };
+        let mut all: Vec<Finding> = self.found.iter().map(tell).collect();
+        if self.setup.reduced {
+            let ahead = &mut self.ahead;
+            all = all
+                .into_iter()
+                .map(|finding| shorten(finding, self.setup, ahead))
+                .collect();
+        }
         all.sort_by_key(|finding| (finding.breach.rule, finding.steps.len(), finding.faults));
         all.into_iter().partition(|finding| !needless(finding))
     }
 }
 
+/// All that stays apart for good from a world on, under each of the rules.
+pub fn all_that_stays(world: &World, apart: &[Breach], ahead: &mut Ahead, setup: &Setup) -> Vec<Breach> {
+    let plights = world.plights(apart, setup);
+    let lasting = ahead.ask_lasting(world, setup);
+    apart.iter().copied().chain(plights).chain(lasting).collect()
+}
+
+/// The steps that need no choice, one after the other, each with what comes of it; none unless the search is reduced.
+fn hurried(world: &World, setup: &Setup) -> impl Iterator<Item = (Step, After)> {
+    let mut world = world.clone();
+    std::iter::from_fn(move || {
+        let step = setup.reduced.then(|| eager::step(&world, setup)).flatten()?;
+        let after = step::take(&world, &step, setup)?;
+        world.clone_from(&after.world);
+        Some((step, after))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::Fault;
     use crate::model::Profile;
 
     /// Worlds near the start of a search with two of everything, a restart and a failing call among the steps.
@@ -201,17 +325,124 @@ mod tests {
             };
             let renamings = setup.renamings();
             assert_eq!(renamings.len(), 3, "both nodes, both volumes with their pods, or all");
+            let mut store = Store::new(&setup);
             for world in worlds(&setup) {
                 for names in &renamings {
-                    let renamed = world.renamed(names, &setup);
-                    let (one, other) = (&renamed, &world);
+                    let renamed = World {
+                        controller: world.controller.renamed(names),
+                        cluster: world.cluster.renamed(names, &setup),
+                    };
+                    assert_eq!(store.key(&renamed), store.key(&world));
+                    assert_eq!(renamed.controller.renamed(names), world.controller, "its own way back");
                     assert_eq!(
-                        one.key_by_any_name(&renamings, &setup),
-                        other.key_by_any_name(&renamings, &setup)
+                        renamed.cluster.renamed(names, &setup),
+                        world.cluster,
+                        "its own way back"
                     );
-                    assert_eq!(renamed.renamed(names, &setup), world, "each way is its own way back");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn worlds_that_differ_in_more_than_names_have_keys_of_their_own() {
+        let setup = Setup {
+            nodes: 1,
+            ..Setup::of(Profile::of("1.20.2".parse().unwrap()))
+        };
+        let mut store = Store::new(&setup);
+        let mut worlds = worlds(&setup);
+        let mut keys: Vec<Key> = worlds.iter().map(|world| store.key(world)).collect();
+        let different: rustc_hash::FxHashSet<World> = worlds.drain(..).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(
+            keys.len(),
+            different.len(),
+            "one node, one volume, one pod: there are no other names"
+        );
+    }
+
+    /// What breaks, and by which faults, whatever the order and the length of the courses.
+    fn broken(setup: &Setup) -> (Vec<(Rule, Faults)>, usize) {
+        let explored = explore(setup);
+        assert!(explored.complete);
+        let all = explored.findings.iter().chain(&explored.others);
+        let mut broken: Vec<(Rule, Faults)> = all.map(|found| (found.breach.rule, found.faults)).collect();
+        broken.sort_unstable();
+        (broken, explored.states)
+    }
+
+    /// Every order of the steps, or only orders that make a difference: the same rules break by the same faults.
+    #[test]
+    fn a_reduced_search_finds_what_a_whole_one_finds() {
+        for version in ["1.20.2", "1.23.13", "1.36.2"] {
+            let whole = Setup {
+                depth: u32::MAX,
+                ..Setup::of(Profile::of(version.parse().unwrap()))
+            };
+            let one_node = Setup { nodes: 1, ..whole };
+            let no_fault = Setup { faults: 0, ..whole };
+            let worlds = [
+                one_node,
+                Setup {
+                    faults: 2,
+                    kinds: Faults::of(&[Fault::DriverRefuses, Fault::Restart]),
+                    ..one_node
+                },
+                Setup {
+                    volumes: 2,
+                    pods: 2,
+                    faults: 0,
+                    ..one_node
+                },
+                Setup { pods: 2, ..no_fault },
+                Setup {
+                    exclusive: false,
+                    ..no_fault
+                },
+                Setup {
+                    exclusive: false,
+                    pods: 2,
+                    moves: Some(5),
+                    kinds: Faults::of(&[Fault::StatusPatch]),
+                    ..whole
+                },
+            ];
+            for whole in worlds {
+                let reduced = Setup { reduced: true, ..whole };
+                let ((whole, more), (reduced, fewer)) = (broken(&whole), broken(&reduced));
+                assert_eq!(reduced, whole, "{version}");
+                assert!(fewer < more, "{version}: {fewer} of {more} states");
+            }
+        }
+    }
+
+    /// A course that a reduced search tells can be gone, and breaks the rule.
+    #[test]
+    fn a_reduced_search_tells_courses_that_can_be_gone() {
+        let setup = Setup {
+            nodes: 1,
+            volumes: 2,
+            pods: 2,
+            faults: 0,
+            reduced: true,
+            depth: u32::MAX,
+            ..Setup::of(Profile::of("1.20.2".parse().unwrap()))
+        };
+        let explored = explore(&setup);
+        assert_eq!(explored.findings.len(), 3, "{:?}", explored.findings);
+        for finding in explored.findings {
+            let (mut world, mut last) = (start(&setup), Vec::new());
+            for step in &finding.steps {
+                let mut all = step::all(&world, &setup).into_iter();
+                let taken = all.find(|taken| taken.step == *step).unwrap();
+                (world, last) = (taken.after.world, taken.after.breaches);
+            }
+            let mut ahead = Ahead::default();
+            let apart = ahead.ask(&world, &setup);
+            last.extend(all_that_stays(&world, &apart, &mut ahead, &setup));
+            assert!(last.contains(&finding.breach), "{finding:?}");
         }
     }
 }

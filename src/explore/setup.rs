@@ -125,6 +125,11 @@ pub struct Setup {
     pub faults: u8,
     /// Which kinds of them.
     pub kinds: Faults,
+    /// How many times pods may come or go on one course; any number of times where it is `None`.
+    pub moves: Option<u8>,
+    /// Steps that nobody can help, hinder or notice meanwhile are taken at once, not in every order: the same rules
+    /// break, in a fraction of the states. See `eager`.
+    pub reduced: bool,
     /// How many steps a course may have.
     pub depth: u32,
     /// How many different states to look at before giving up.
@@ -143,6 +148,8 @@ impl Setup {
             exclusive: true,
             faults: 1,
             kinds: Faults::of(&Fault::ALL),
+            moves: None,
+            reduced: false,
             depth: 24,
             states: 1_000_000,
         }

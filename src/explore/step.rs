@@ -4,7 +4,7 @@
 //! safety rules broke. Steps take no time; time passes in steps of its own.
 
 use super::around::Chooser;
-use super::operate::{give_up, operate};
+use super::operate::{give_up, operate, operation};
 use super::pass::pass;
 use super::rules::{Breach, Rule};
 use super::setup::{Fault, Setup};
@@ -64,6 +64,14 @@ pub enum Step {
     Check,
     /// Time passes until the 6 min timers of the controller are over.
     Timer,
+}
+
+impl Step {
+    /// Whether it is time that passes, which it does not at every moment.
+    #[must_use]
+    pub const fn is_wait(&self) -> bool {
+        matches!(self, Step::GiveUp(_) | Step::Retry | Step::Check | Step::Timer)
+    }
 }
 
 /// What the controller did in a step, for the story.
@@ -132,7 +140,7 @@ pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
     if at_rest || soon {
         wait(Step::Retry);
     }
-    if at_rest && retry.is_none() {
+    if at_rest && !soon {
         wait(Step::Timer);
     }
     if at_rest && !soon {
@@ -213,15 +221,16 @@ pub fn apply(world: &World, step: &Step, setup: &Setup) -> Option<After> {
     if let Step::Pass(answers) = step {
         return Some(pass(world, &mut Chooser::new(answers), setup));
     }
+    let fault = fault_of(step);
+    if fault.is_some_and(|kind| !world.cluster.allows(kind, setup)) || !may(world, step) {
+        return None;
+    }
     let mut after = After {
         world: world.clone(),
         heard: Vec::new(),
         breaches: Vec::new(),
     };
-    if let Some(kind) = fault_of(step) {
-        if !world.cluster.allows(kind, setup) {
-            return None;
-        }
+    if let Some(kind) = fault {
         after.world.cluster.spend(kind);
     }
     change(&mut after, step, setup).then(|| {
@@ -240,6 +249,23 @@ fn fault_of(step: &Step) -> Option<Fault> {
         Step::Lag(_) => Some(Fault::NodeCacheLags),
         Step::Restart => Some(Fault::Restart),
         _ => None,
+    }
+}
+
+/// Whether there is somebody to take the step, as far as that is told without taking it: most steps are nobody's.
+fn may(world: &World, step: &Step) -> bool {
+    match *step {
+        Step::Operate(cell) | Step::OperateRefused(cell) | Step::GiveUp(cell) => operation(world, cell).is_some(),
+        Step::Attacher(cell) | Step::AttacherRefused(cell) => {
+            let link = world.cluster.link(cell);
+            !link.hangs && matches!(link.object, Object::Asked { .. } | Object::Going { .. })
+        }
+        Step::Hang(cell) => !world.cluster.link(cell).hangs,
+        Step::Answer(cell) => world.cluster.link(cell).hangs,
+        Step::Mount(node) => world.cluster.node(node).health == Health::Works,
+        Step::Recover(node) => world.cluster.node(node).health != Health::Works,
+        Step::CatchUp(node) => world.cluster.node(node).lags,
+        _ => true,
     }
 }
 
@@ -318,10 +344,14 @@ fn check(after: &mut After) -> bool {
     span.is_some()
 }
 
-/// Time passes until the 6 min timers are over; checks on the way found nothing.
+/// Time passes until the 6 min timers are over; checks on the way found nothing, and what backs off for long failed again
+/// each time.
 fn timer(after: &mut After) -> bool {
     let controller = &mut after.world.controller;
     let runs = controller.until_unmount_timeout(NOW).is_some();
+    if let Some(span) = controller.until_retry(NOW) {
+        controller.elapse_backoffs(span, NOW);
+    }
     controller.elapse_requests(NOW);
     runs
 }

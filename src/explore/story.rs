@@ -5,9 +5,9 @@
 
 use serde::Serialize;
 
-use super::ahead::{Ahead, settle, without_faults};
+use super::ahead::{Ahead, lasting, settle, without_faults};
 use super::rules::{Breach, Rule, Said};
-use super::search::{Finding, start};
+use super::search::{Finding, all_that_stays, start};
 use super::setup::{Fault, Setup};
 use super::step::{self, Heard};
 use super::words;
@@ -82,7 +82,9 @@ pub fn tell(finding: &Finding, setup: &Setup) -> Story {
     }
     let Breach { rule, cell } = finding.breach;
     if rule.is_for_good() {
-        world = without_faults(&world, setup);
+        let mut lasting = lasting(&world, rule, setup).into_iter();
+        let lasting = lasting.find(|world| world.cluster.unwritable != Some(cell.node));
+        world = lasting.unwrap_or_else(|| without_faults(&world, setup));
         settle(&mut world, setup);
     }
     Story {
@@ -158,5 +160,7 @@ fn breaks(finding: &Finding, setup: &Setup) -> bool {
             world = after.world;
         }
     }
-    Ahead::default().ask(&world, setup).contains(&finding.breach)
+    let mut ahead = Ahead::default();
+    let apart = ahead.ask(&world, setup);
+    all_that_stays(&world, &apart, &mut ahead, setup).contains(&finding.breach)
 }

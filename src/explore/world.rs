@@ -172,6 +172,10 @@ pub struct Cluster {
     links: Vec<Link>,
     /// Where each pod is, if it exists.
     pub pods: Vec<Option<NodeId>>,
+    /// The node whose status cannot be written any more: a fault for good, of which only the look ahead knows.
+    pub(super) unwritable: Option<NodeId>,
+    /// How many times pods may still come or go, if that is counted.
+    moves: Option<u8>,
     /// Faults that may still happen.
     pub budget: u8,
     /// Kinds of faults that happened.
@@ -184,9 +188,27 @@ impl Cluster {
             nodes: vec![Node::NEW; usize::from(setup.nodes)],
             links: vec![Link::NONE; usize::from(setup.nodes) * usize::from(setup.volumes)],
             pods: vec![None; usize::from(setup.pods)],
+            unwritable: None,
+            moves: None,
             budget: setup.faults,
             happened: Faults::NONE,
         }
+    }
+
+    /// The same under other names.
+    #[must_use]
+    pub fn renamed(&self, names: &Names, setup: &Setup) -> Cluster {
+        let mut cluster = self.clone();
+        for node in setup.all_nodes() {
+            *cluster.node_mut(names.node(node)) = self.node(node).renamed(names);
+        }
+        for cell in setup.all_cells() {
+            *cluster.link_mut(names.cell(cell)) = self.link(cell);
+        }
+        for pod in setup.all_pods() {
+            cluster.pods[names.pod(pod).index()] = self.pods[pod.index()].map(|node| names.node(node));
+        }
+        cluster
     }
 
     fn at(&self, cell: Cell) -> usize {
@@ -227,6 +249,16 @@ impl Cluster {
     pub(super) fn elsewhere(&self, cell: Cell, setup: &Setup, has: impl Fn(Link) -> bool) -> bool {
         let others = setup.all_nodes().filter(|&node| node != cell.node);
         setup.exclusive && others.map(|node| self.link(Cell::new(cell.volume, node))).any(has)
+    }
+
+    /// From here on it is counted how often pods come and go.
+    pub(super) fn count_moves(&mut self, setup: &Setup) {
+        self.moves = setup.moves;
+    }
+
+    /// Pods stay as they are.
+    pub(super) fn stop_moves(&mut self) {
+        self.moves = Some(0);
     }
 
     /// Whether this fault may happen now.
@@ -291,34 +323,8 @@ impl World {
         world
     }
 
-    /// The same under other names.
-    #[must_use]
-    pub fn renamed(&self, names: &Names, setup: &Setup) -> World {
-        let old = &self.cluster;
-        let mut cluster = old.clone();
-        for node in setup.all_nodes() {
-            *cluster.node_mut(names.node(node)) = old.node(node).renamed(names);
-        }
-        for cell in setup.all_cells() {
-            *cluster.link_mut(names.cell(cell)) = old.link(cell);
-        }
-        for pod in setup.all_pods() {
-            cluster.pods[names.pod(pod).index()] = old.pods[pod.index()].map(|node| names.node(node));
-        }
-        World {
-            controller: self.controller.renamed(names),
-            cluster,
-        }
-    }
-
-    /// A number that is the same for worlds that differ in names only.
-    #[must_use]
-    pub fn key_by_any_name(&self, names: &[Names], setup: &Setup) -> u64 {
-        let others = names.iter().map(|names| self.renamed(names, setup).key());
-        others.fold(self.key(), u64::min)
-    }
-
-    /// A number that tells states apart; that two of a million share one is less likely than one in ten million.
+    /// A number that tells states apart, whatever their times; that two of ten million share one is less likely than one
+    /// in three hundred thousand.
     #[must_use]
     pub fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -351,6 +357,9 @@ impl World {
     pub fn moves(&self, setup: &Setup) -> Vec<Move> {
         let alive = |node: &NodeId| self.cluster.node(*node).health != Health::Dead;
         let mut moves = Vec::new();
+        if self.cluster.moves == Some(0) {
+            return moves;
+        }
         for pod in setup.all_pods() {
             match self.cluster.pods[pod.index()] {
                 Some(_) => moves.push(Move::Delete(pod)),
@@ -366,6 +375,7 @@ impl World {
             Move::Create(pod, node) => (pod, Some(node)),
             Move::Delete(pod) => (pod, None),
         };
+        self.cluster.moves = self.cluster.moves.map(|left| left.saturating_sub(1));
         let before = std::mem::replace(&mut self.cluster.pods[pod.index()], node);
         let volumes = setup.volumes_of(pod);
         let view = PodView {

@@ -125,7 +125,7 @@ impl Actual {
 
     /// The same under other names.
     #[must_use]
-    pub(super) fn renamed(&self, names: &Names) -> Actual {
+    pub(crate) fn renamed(&self, names: &Names) -> Actual {
         let pairs = self.pairs.iter().map(|pair| Pair {
             cell: names.cell(pair.cell),
             ..*pair
@@ -333,6 +333,12 @@ impl Actual {
         report.volumes.remove(at);
         report.needed = true;
         Ok(())
+    }
+
+    /// Drops reports that are empty and written: a node without a report is told the same, and a later one is made anew.
+    pub(super) fn forget_empty_reports(&mut self) {
+        self.reports
+            .retain(|report| report.needed || !report.volumes.is_empty());
     }
 
     fn report_mut(&mut self, node: NodeId) -> Option<&mut Report> {

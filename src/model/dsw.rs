@@ -54,7 +54,7 @@ impl Desired {
 
     /// The same under other names.
     #[must_use]
-    pub(super) fn renamed(&self, names: &Names) -> Desired {
+    pub(crate) fn renamed(&self, names: &Names) -> Desired {
         let nodes = self.nodes.iter().map(|managed| Managed {
             node: names.node(managed.node),
             ..*managed

@@ -13,8 +13,8 @@ use crate::time::{Span, Time};
 
 /// The least that is more than a limit.
 const MORE: Span = Span(1);
-/// The waits of a coarse memory: the first, a short one, one in which timers may run out.
-const COARSE_WAITS: [Span; 3] = [FIRST_BACKOFF, Span::secs(8), LONGEST_BACKOFF];
+/// The waits of a coarse memory: a short one, and one in which timers may run out.
+const COARSE_WAITS: [Span; 2] = [FIRST_BACKOFF, LONGEST_BACKOFF];
 
 impl Controller {
     /// Lets time pass: every remembered moment moves back by as much, as far as any rule can tell.
@@ -44,9 +44,9 @@ impl Controller {
         self.actual.each_detach_request(|at| *at = now - UNMOUNT_TIMEOUT - MORE);
     }
 
-    /// Makes memories coarse: a back-off lasts 0.5, 8 or 122 s, and one that runs has all of it still before it; a 6 min
-    /// timer has run for 0, 1, 2 or 3 of the longest back-offs; what is over is just over. Lists whose order says
-    /// nothing are put in order.
+    /// Makes memories coarse: a back-off lasts 0.5 s after a first failure and 122 s after others, and one that runs has
+    /// all of it still before it; a 6 min timer has just begun or is over; what is over is just over. Lists whose order
+    /// says nothing are put in order, reports that say nothing dropped.
     pub fn coarsen(&mut self, now: Time) {
         self.pending.each_backoff(|backoff| {
             let over = !backoff.refuses(now);
@@ -56,12 +56,14 @@ impl Controller {
                 *at = if over { now - backoff.wait - MORE } else { now };
             }
         });
-        self.actual.each_detach_request(|at| *at = now - coarse_age(now - *at));
+        self.actual
+            .each_detach_request(|at| *at = coarse(*at, UNMOUNT_TIMEOUT, now));
         if let Some(at) = &mut self.pods_listed {
             *at = coarse(*at, LIST_PERIOD, now);
         }
         self.checked = coarse(self.checked, self.config.sync_period.unwrap_or(Span::ZERO), now);
         self.put_in_order();
+        self.actual.forget_empty_reports();
     }
 
     /// How long until a back-off ends that refuses operations now; the shortest one.
@@ -97,13 +99,6 @@ impl Controller {
         let limits = requests.map(|at| at + UNMOUNT_TIMEOUT).filter(|&limit| limit >= now);
         limits.map(|limit| Span((limit - now).0 + MORE.0)).min()
     }
-}
-
-/// The nearest number of longest back-offs, or just over.
-fn coarse_age(age: Span) -> Span {
-    let unit = LONGEST_BACKOFF.0;
-    let age = Span((age.0 + unit / 2) / unit * unit);
-    age.min(Span(UNMOUNT_TIMEOUT.0 + MORE.0))
 }
 
 /// Now, if the limit is not over; else just beyond it.

@@ -38,7 +38,7 @@ enum Task {
 impl Running {
     /// The same under other names.
     #[must_use]
-    pub(super) fn renamed(&self, names: &Names) -> Running {
+    pub(crate) fn renamed(&self, names: &Names) -> Running {
         let key = Key {
             volume: self.key.volume.map(|volume| names.volume(volume)),
             pod: self.key.pod.map(|pod| names.pod(pod)),

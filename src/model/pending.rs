@@ -241,9 +241,9 @@ impl Pending {
         self.with_entries(self.entries.iter().filter(about).copied().collect())
     }
 
-    /// The same under other names, in the same order.
+    /// The same under other names, in the same order where the order says something.
     #[must_use]
-    pub(super) fn renamed(&self, names: &Names) -> Pending {
+    pub(crate) fn renamed(&self, names: &Names) -> Pending {
         let renamed = self.entries.iter().map(|entry| Entry {
             key: Key {
                 volume: entry.key.volume.map(|volume| names.volume(volume)),
@@ -252,7 +252,9 @@ impl Pending {
             },
             ..*entry
         });
-        self.with_entries(renamed.collect())
+        let mut renamed = self.with_entries(renamed.collect());
+        renamed.put_in_order();
+        renamed
     }
 
     /// Sorts the entries by volume, if each is about another: no rule looks at their order then.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use adtrace::explore::{Explored, Faults, Finding, Setup, explore, story};
+use adtrace::explore::{Explored, Finding, Setup, explore, story};
 use adtrace::model::Profile;
 use adtrace::model::profile::{Component, ROWS, Version};
 use rayon::prelude::*;
@@ -166,14 +166,39 @@ pub const TWO_PODS: World = World {
     },
 };
 
-/// Two nodes, two volumes, a pod for each, one failing patch of a node's status; too many to go to the end.
+/// One volume that may be on both nodes, to the end.
+pub const SHARED: World = World {
+    name: "two nodes, one shared volume, one pod, one fault of any kind; reduced",
+    setup: |profile| Setup {
+        exclusive: false,
+        reduced: true,
+        depth: u32::MAX,
+        states: 4_000_000,
+        ..Setup::of(profile)
+    },
+};
+
+/// Two nodes, two volumes, a pod for each, while pods come and go a number of times.
 pub const TWO_VOLUMES: World = World {
-    name: "two nodes, two volumes, a pod each, one status patch that fails",
+    name: "two nodes, two volumes, a pod each, no fault; reduced, within 10 comings and goings of pods",
     setup: |profile| Setup {
         volumes: 2,
         pods: 2,
-        kinds: Faults::of(&[adtrace::explore::Fault::StatusPatch]),
-        depth: 9,
+        faults: 0,
+        moves: Some(10),
+        reduced: true,
+        depth: u32::MAX,
+        states: 4_000_000,
         ..Setup::of(profile)
+    },
+};
+
+/// The same with a fault.
+pub const TWO_VOLUMES_AND_A_FAULT: World = World {
+    name: "two nodes, two volumes, a pod each, one fault of any kind; reduced, within 4 comings and goings of pods",
+    setup: |profile| Setup {
+        faults: 1,
+        moves: Some(4),
+        ..(TWO_VOLUMES.setup)(profile)
     },
 };

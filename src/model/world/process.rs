@@ -691,4 +691,34 @@ mod tests {
             assert_eq!(patience(profile, false), Span::secs(120), "{version}");
         }
     }
+
+    /// `csi_wait_polls_lister`: how long an operation that waits lets pass from one look to the next.
+    #[test]
+    fn an_attachment_is_watched_until_1_20_and_polled_since() {
+        let pair = (VolumeId(0), NodeId(0));
+        for (version, waits) in [
+            ("1.20.15", [5, 5, 5]),
+            ("1.21.0", [500, 525, 551]),
+            ("1.36.2", [500, 525, 551]),
+        ] {
+            let (profile, board) = (Profile::of(version.parse().unwrap()), Board::default());
+            let mut process = Process::start(profile, Config::default(), vec![true], &board, Time(0));
+            process.operations.insert(
+                pair,
+                Operation {
+                    detach: false,
+                    began: Time(0),
+                    look: Time(0),
+                    interval: FIRST_LOOK,
+                    asked: false,
+                },
+            );
+            let found = waits.map(|_| {
+                let now = process.operations[&pair].look;
+                process.look_again(pair, now);
+                (process.operations[&pair].look - now).0 / 1000
+            });
+            assert_eq!(found, waits, "{version}");
+        }
+    }
 }
