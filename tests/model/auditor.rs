@@ -338,6 +338,8 @@ fn audit_as(setup: Setup, by: Setup, seed: u64, steps: usize) {
         match step {
             Step::Restart => books.restart(&before),
             Step::Retry => books.now += before.controller.until_retry(NOW).unwrap().0,
+            // Back-offs that run meanwhile end too.
+            Step::Timer => books.now += before.controller.until_retry(NOW).map_or(0, |span| span.0),
             Step::Check => books.now += before.controller.until_check(NOW).unwrap().0,
             Step::GiveUp(_) => books.now += ATTACHER_WAIT.0,
             _ => {}
