@@ -109,7 +109,8 @@ pub const ROWS: &[Mechanism] = &[
         not_visible: Some(
             "All states agree before and after it. In a kubelet it lets a mount and an unmount of one volume run side by \
              side, which only the order of their lines shows; in the controller it takes a volume under two kinds of \
-             keys at once, and no search of the model came to it. Look for the started and succeeded lines of one \
+             keys at once, and the search of small worlds came to it only after a restart, when other rules were \
+             broken already. Look for the started and succeeded lines of one \
              volume's operations on one node that interleave.",
         ),
         ..BLANK
