@@ -16,6 +16,7 @@ use crate::time::{Span, Time};
 
 use super::account::Account;
 use super::dates::Dates;
+use super::rotation::stem;
 use super::scribe::Scribe;
 use super::text::Names;
 use super::{Fact, Reading, Source, SourceId, fold, party, trace};
@@ -220,6 +221,7 @@ impl Reader {
         self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.sources.sort_by(|a, b| a.path.cmp(&b.path));
         tell_once(&mut self.reading);
+        join_pieces(&mut self.reading);
         if self.fold {
             fold::across_rotations(&mut self.reading);
         }
@@ -252,6 +254,19 @@ fn tell_once(reading: &mut Reading) {
         source.notes.push(format!(
             "{count} facts stand in an earlier source too and are used once"
         ));
+    }
+}
+
+/// A line in one piece of a rotated log may have its fellow in another: nothing tells that a piece lacks lines.
+fn join_pieces(reading: &mut Reading) {
+    let mut pieces: FxHashMap<String, u32> = FxHashMap::default();
+    for source in &reading.sources {
+        *pieces.entry(stem(&source.path).to_owned()).or_default() += 1;
+    }
+    for source in &mut reading.sources {
+        if pieces.get(stem(&source.path)).is_some_and(|count| *count > 1) {
+            source.lost = None;
+        }
     }
 }
 
