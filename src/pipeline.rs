@@ -139,11 +139,11 @@ impl Case {
         report.waits = teller.waits(findings);
         report.unexplained = teller.unexplained();
         report.missing = coverage.missing;
-        report.missing.extend(teller.replaced());
+        report.missing.extend(teller.replaced(findings));
         report.missing.extend(teller.torn());
         report.missing.extend(teller.riddles(findings));
         let told = |step: &Step| step.volume.is_none() || self.lives.tells_of(step.at);
-        let whole = run.holes.is_empty() && run.replaced.is_none() && run.steps.iter().all(told);
+        let whole = run.holes.is_empty() && findings.replaced.is_none() && run.steps.iter().all(told);
         let carries_clean = coverage.carries_clean && whole && !findings.leaves_riddle();
         report.verdict = match (report.divergences.is_empty(), carries_clean) {
             (false, _) => Verdict::Diverged,

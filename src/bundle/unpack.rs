@@ -272,24 +272,24 @@ impl Walker<'_, '_> {
                 return Ok(());
             }
         };
-        let fault = Rc::default();
-        let mut guarded = self.guarded(decoder, Some(packed), &fault);
-        self.inflated(path, modified, &mut guarded, depth + 1)?;
-        self.note_fault(path, &fault);
-        Ok(())
+        self.inflated(path, modified, decoder, packed, depth)
     }
 
-    /// A stream that is decompressed while it is read.
+    /// A stream that is decompressed while it is read, out of so many packed bytes.
     fn inflated(
         &mut self,
         path: &str,
         modified: Option<Time>,
-        bytes: &mut dyn Read,
+        bytes: impl Read,
+        packed: Rc<Cell<u64>>,
         depth: u32,
     ) -> Result<(), BundleError> {
+        let fault = Rc::default();
+        let mut guarded = self.guarded(bytes, Some(packed), &fault);
         let before = std::mem::replace(&mut self.inflating, true);
-        self.unpack(path, modified, bytes, depth)?;
+        self.unpack(path, modified, &mut guarded, depth + 1)?;
         self.inflating = before;
+        self.note_fault(path, &fault);
         Ok(())
     }
 
@@ -416,10 +416,7 @@ impl Walker<'_, '_> {
                 self.pass_over(&shown);
             } else if member.is_file() {
                 let packed = Rc::new(Cell::new(member.compressed_size()));
-                let fault = Rc::default();
-                let mut guarded = self.guarded(&mut member, Some(packed), &fault);
-                self.inflated(&shown, None, &mut guarded, depth + 1)?;
-                self.note_fault(&shown, &fault);
+                self.inflated(&shown, None, &mut member, packed, depth)?;
             }
         }
         Ok(())

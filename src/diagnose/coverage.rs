@@ -3,7 +3,7 @@
 //! In: the reading, the cast, the lives. Out: whether the machinery's own words were recorded, and the gaps, each with
 //! its consequence and with what would supply it.
 
-use crate::fact::{Fact, Kind, Reading};
+use crate::fact::{Fact, Kind, Reading, Source};
 use crate::graph::cast::{Cast, Node};
 use crate::replay::Lives;
 use crate::report::Missing;
@@ -34,11 +34,11 @@ pub struct Coverage {
 #[must_use]
 pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     let controller = lives.controller_heard.is_some();
-    let any = |test: fn(&Fact) -> bool| reading.facts.iter().any(test);
     let end = reading.end();
+    let any = |test: &dyn Fn(&Fact) -> bool| reading.facts.iter().any(test);
     // Where nothing was attached or detached no report had to be written.
-    let bodies = any(|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body))
-        || !reading.facts.iter().any(|fact| is_reported(fact, end));
+    let bodies = any(&|fact| fact.kind == Kind::NodeStatusPatched && fact.call.as_ref().is_some_and(|call| call.body))
+        || !any(&|fact| is_reported(fact, end));
     let unheard = without_kubelet(cast, lives);
     let mut missing = Vec::new();
     if !controller {
@@ -88,12 +88,20 @@ pub fn of(reading: &Reading, cast: &Cast, lives: &Lives) -> Coverage {
     }
 }
 
-/// Logs that lack lines, told by the first.
-fn lost(reading: &Reading) -> Option<Missing> {
-    let mut torn = reading
+/// The sources that tell something, each with that.
+fn telling<'r, T: 'r>(
+    reading: &'r Reading,
+    what: fn(&'r Source) -> Option<&'r T>,
+) -> impl Iterator<Item = (&'r Source, &'r T)> {
+    reading
         .sources
         .iter()
-        .filter_map(|source| Some((source, source.lost.as_ref()?)));
+        .filter_map(move |source| Some((source, what(source)?)))
+}
+
+/// Logs that lack lines, told by the first.
+fn lost(reading: &Reading) -> Option<Missing> {
+    let mut torn = telling(reading, |source| source.lost.as_ref());
     let (source, lost) = torn.next()?;
     let more = match torn.count() {
         0 => String::new(),
@@ -112,11 +120,7 @@ fn lost(reading: &Reading) -> Option<Missing> {
 
 /// Logs whose keeper says that it dropped lines, told by the first.
 fn dropped(reading: &Reading) -> Option<Missing> {
-    let mut torn = reading
-        .sources
-        .iter()
-        .filter_map(|source| Some((source, source.dropped.as_ref()?)));
-    let (source, dropped) = torn.next()?;
+    let (source, dropped) = telling(reading, |source| source.dropped.as_ref()).next()?;
     Some(Missing::new(
         format!(
             "lines of {}: line {} says `{}`",

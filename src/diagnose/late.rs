@@ -4,13 +4,12 @@
 //! within its period are in time, however long they take; what can make a party miss a bound of its own is that it forgets
 //! since when it waits. Of that kind is the timer of a lost node, which each process of the controller begins anew.
 
-use crate::graph::cast::Volume;
+use crate::graph::cast::{Node, Volume};
+use crate::model::reconciler::UNMOUNT_TIMEOUT;
 use crate::model::world::board::all_of;
 use crate::replay::{Cell, Deed, Run, StepId};
 use crate::time::Span;
 
-/// The timer of a lost node.
-const FORCE_TIMER: Span = Span::secs(360);
 /// What the process needs to come to its first pass, and a pass to come to this volume.
 const SLACK: Span = Span::secs(15);
 
@@ -45,7 +44,7 @@ fn timer_begun_anew(run: &Run, cell: Cell, forced: StepId) -> Option<Late> {
     let mut story = before().take_while(|(_, step)| !matches!(step.deed, Deed::PodBound | Deed::AttachDone));
     let (ended, wish) = story.find(|(_, step)| let_go.contains(&step.deed))?;
     let (started, start) = before().find(|(_, step)| step.deed == Deed::ControllerStarted)?;
-    let (now, due, anew) = (run.at(forced), wish.at + FORCE_TIMER, start.at + FORCE_TIMER);
+    let (now, due, anew) = (run.at(forced), wish.at + UNMOUNT_TIMEOUT, start.at + UNMOUNT_TIMEOUT);
     let is_timer = now + SLACK >= anew && now <= anew + SLACK;
     let is_late = now > due + SLACK;
     let found = started > ended && is_timer && is_late && is_missed(run, cell, forced);
@@ -58,7 +57,7 @@ fn timer_begun_anew(run: &Run, cell: Cell, forced: StepId) -> Option<Late> {
 }
 
 /// Whether a pod waited for the volume on another node at that step.
-fn is_missed(run: &Run, (volume, node): (Volume, crate::graph::cast::Node), at: StepId) -> bool {
+fn is_missed(run: &Run, (volume, node): (Volume, Node), at: StepId) -> bool {
     let others = run.track.range(all_of(volume)).filter(|(cell, _)| cell.1 != node);
     others
         .filter_map(|(cell, _)| run.state_at(*cell, at))

@@ -12,11 +12,12 @@ use crate::fact::{Kind, SourceId};
 use crate::graph::cast::Volume;
 use crate::model::world::board::all_of;
 use crate::model::world::{CellState, Va, World};
-use crate::replay::{Cell, Deed, Replay, Run, Script, StepId};
+use crate::replay::{Cell, Deed, FactId, Replay, Run, Script, StepId};
 use crate::time::{Span, Time};
 
 pub mod catalogue;
 pub mod coverage;
+mod history;
 mod late;
 pub mod name;
 pub mod outlook;
@@ -74,6 +75,8 @@ pub struct Findings {
     pub waits: Vec<Waiting>,
     /// Pairs whose wish stays unmet to the end for no reason that was recorded.
     pub riddles: Vec<Cell>,
+    /// The first fact that shows that the API server's history was replaced by an older one.
+    pub replaced: Option<FactId>,
 }
 
 impl Findings {
@@ -87,6 +90,26 @@ impl Findings {
 /// Reads a run.
 #[must_use]
 pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
+    let replaced = history::set_back(script.facts);
+    // What was before a jump and what is after it belong to two histories.
+    let divergences = if replaced.is_some() {
+        Vec::new()
+    } else {
+        divergences(script, run, end)
+    };
+    let waits = waits::of(script, run, &divergences);
+    let mut findings = Findings {
+        divergences,
+        waits,
+        riddles: Vec::new(),
+        replaced,
+    };
+    findings.riddles = riddles(run, &findings);
+    findings
+}
+
+/// The divergences of a run, in causal order.
+fn divergences(script: &Script, run: &Run, end: &World) -> Vec<Finding> {
     let suspects = suspects(run);
     let prospects = look_ahead(script, run, &suspects);
     let exclusive = |volume: Volume| end.is_exclusive(volume);
@@ -102,19 +125,8 @@ pub fn diagnose(script: &Script, run: &Run, end: &World) -> Findings {
         finding.is_torn = is_torn(script, run, finding);
     }
     divergences.retain(|finding| !is_passing(finding) && (!finding.is_torn || holds_out(script, run, finding)));
-    if run.replaced.is_some() {
-        // What was before and what is after belong to two histories.
-        divergences.clear();
-    }
     divergences.sort_by_key(|finding| (finding.since, finding.cell));
-    let waits = waits::of(script, run, &divergences);
-    let mut findings = Findings {
-        divergences,
-        waits,
-        riddles: Vec::new(),
-    };
-    findings.riddles = riddles(run, &findings);
-    findings
+    divergences
 }
 
 /// Whether a part of the history behind a finding is missing: lines that others must have followed, of any volume, or

@@ -67,8 +67,8 @@ impl Teller<'_> {
 
     /// A history that was set back: where it shows.
     #[must_use]
-    pub fn replaced(&self) -> Option<report::Missing> {
-        let fact = self.fact(self.run.replaced?)?;
+    pub fn replaced(&self, findings: &Findings) -> Option<report::Missing> {
+        let fact = self.fact(findings.replaced?)?;
         let line = self.line(fact);
         Some(report::Missing::new(
             format!(

@@ -18,6 +18,21 @@ const BOUND: Span = Span::secs(360 + 122 + 120 + 60);
 /// Rounds without time passing, after which parties that never come to rest are left at that.
 const ROUNDS: usize = 30;
 
+/// What stays apart for good from a world on.
+pub struct Stays {
+    /// Under the rules of agreement.
+    pub apart: Vec<Breach>,
+    /// Besides: in a plight that has a rule of its own, or under a fault that never ends.
+    pub more: Vec<Breach>,
+}
+
+impl Stays {
+    /// Under each of the rules.
+    pub fn all(&self) -> impl Iterator<Item = Breach> + '_ {
+        self.apart.iter().chain(&self.more).copied()
+    }
+}
+
 /// Remembers what became of worlds.
 #[derive(Debug, Default)]
 pub struct Ahead {
@@ -32,11 +47,16 @@ impl Ahead {
         self.end_of(without_faults(world, setup), setup)
     }
 
-    /// What stays besides, though it need not, when one fault goes on for good.
-    pub fn ask_lasting(&mut self, world: &World, setup: &Setup) -> Vec<Breach> {
-        let rules = [Rule::StaysOnDeadNode, Rule::HeldUpByAnother];
-        let worlds = rules.into_iter().flat_map(|rule| lasting(world, rule, setup));
-        worlds.flat_map(|world| self.end_of(world, setup)).collect()
+    /// All that stays apart for good, under each of the rules.
+    pub fn ask_all(&mut self, world: &World, setup: &Setup) -> Stays {
+        let apart = self.ask(world, setup);
+        let mut more = world.plights(&apart, setup);
+        for rule in [Rule::StaysOnDeadNode, Rule::HeldUpByAnother] {
+            for world in lasting(world, rule, setup) {
+                more.extend(self.end_of(world, setup));
+            }
+        }
+        Stays { apart, more }
     }
 
     fn end_of(&mut self, mut world: World, setup: &Setup) -> Vec<Breach> {

@@ -13,7 +13,7 @@
 //! `VolumeAttachment` was being deleted. L4 and L8 are about a fault that never ends. Of L8 only the status that cannot be
 //! written is looked at: nothing else of one volume or node is waited for by another here.
 
-use super::setup::{Fault, Setup};
+use super::setup::{Fault, Faults, Setup};
 use super::world::{Health, NOW, Object, World};
 use crate::model::asw::Attachment;
 use crate::model::pending::OpName;
@@ -107,12 +107,13 @@ impl Rule {
         }
     }
 
-    /// The fault that goes on for good under this rule, and need not have begun.
+    /// The faults that it takes to break the rule, of those that happened: one that goes on for good under it need not
+    /// have begun.
     #[must_use]
-    pub const fn fault(self) -> Option<Fault> {
+    pub fn faults(self, happened: Faults) -> Faults {
         match self {
-            Rule::HeldUpByAnother => Some(Fault::StatusPatch),
-            _ => None,
+            Rule::HeldUpByAnother => happened.with(Fault::StatusPatch),
+            _ => happened,
         }
     }
 

@@ -196,8 +196,9 @@ impl Search<'_> {
         let After { world, breaches, .. } = after;
         let key = self.store.key(&world);
         let known = self.known.get(&key).copied();
+        let met = |agrees| if agrees { Met::Known } else { Met::Apart };
         if let (true, Some(agrees)) = (breaches.is_empty(), known) {
-            return if agrees { Met::Known } else { Met::Apart };
+            return met(agrees);
         }
         let at = u32::try_from(self.reached.len()).unwrap_or(u32::MAX);
         self.reached.push(reached);
@@ -205,15 +206,15 @@ impl Search<'_> {
             self.find(breach, &world, at);
         }
         if let Some(agrees) = known {
-            return if agrees { Met::Known } else { Met::Apart };
+            return met(agrees);
         }
-        let apart = self.ahead.ask(&world, self.setup);
-        let found = all_that_stays(&world, &apart, &mut self.ahead, self.setup);
-        for breach in found {
+        let stays = self.ahead.ask_all(&world, self.setup);
+        for breach in stays.all() {
             self.find(breach, &world, at);
         }
-        self.known.insert(key, apart.is_empty());
-        if apart.is_empty() {
+        let agrees = stays.apart.is_empty();
+        self.known.insert(key, agrees);
+        if agrees {
             Met::New(Next { world, at, length })
         } else {
             Met::Apart
@@ -221,11 +222,7 @@ impl Search<'_> {
     }
 
     fn find(&mut self, breach: Breach, world: &World, at: u32) {
-        let happened = world.cluster.happened;
-        let key = (
-            breach.rule,
-            breach.rule.fault().map_or(happened, |kind| happened.with(kind)),
-        );
+        let key = (breach.rule, breach.rule.faults(world.cluster.happened));
         self.found.entry(key).or_insert(Found { breach, at });
     }
 
@@ -268,21 +265,12 @@ impl Search<'_> {
         let mut all: Vec<Finding> = self.found.iter().map(tell).collect();
         if self.setup.reduced {
             let ahead = &mut self.ahead;
-            all = all
-                .into_iter()
-                .map(|finding| shorten(finding, self.setup, ahead))
-                .collect();
+            let shorter = all.into_iter().map(|finding| shorten(finding, self.setup, ahead));
+            all = shorter.collect();
         }
         all.sort_by_key(|finding| (finding.breach.rule, finding.steps.len(), finding.faults));
         all.into_iter().partition(|finding| !needless(finding))
     }
-}
-
-/// All that stays apart for good from a world on, under each of the rules.
-pub fn all_that_stays(world: &World, apart: &[Breach], ahead: &mut Ahead, setup: &Setup) -> Vec<Breach> {
-    let plights = world.plights(apart, setup);
-    let lasting = ahead.ask_lasting(world, setup);
-    apart.iter().copied().chain(plights).chain(lasting).collect()
 }
 
 /// The steps that need no choice, one after the other, each with what comes of it; none unless the search is reduced.
@@ -439,9 +427,7 @@ mod tests {
                 let taken = all.find(|taken| taken.step == *step).unwrap();
                 (world, last) = (taken.after.world, taken.after.breaches);
             }
-            let mut ahead = Ahead::default();
-            let apart = ahead.ask(&world, &setup);
-            last.extend(all_that_stays(&world, &apart, &mut ahead, &setup));
+            last.extend(Ahead::default().ask_all(&world, &setup).all());
             assert!(last.contains(&finding.breach), "{finding:?}");
         }
     }

@@ -4,15 +4,14 @@
 //! steps left out as long as the rest is a course that breaks the rule by the same kinds of faults.
 
 use super::ahead::Ahead;
-use super::search::{Finding, all_that_stays, start};
+use super::search::{Finding, start};
 use super::setup::Setup;
 use super::step::{self, Step};
 
 /// Leaves steps out, the last ones first.
 pub fn shorten(mut finding: Finding, setup: &Setup, ahead: &mut Ahead) -> Finding {
-    let lengths = 1..finding.steps.len();
-    let enough = lengths.map(|length| &finding.steps[..length]);
-    if let Some(steps) = enough.into_iter().find(|steps| breaks(steps, &finding, setup, ahead)) {
+    let mut shorter = (1..finding.steps.len()).map(|length| &finding.steps[..length]);
+    if let Some(steps) = shorter.find(|steps| breaks(steps, &finding, setup, ahead)) {
         finding.steps = steps.to_vec();
     }
     while let Some(steps) = with_one_less(&finding, setup, ahead) {
@@ -45,10 +44,7 @@ fn breaks(steps: &[Step], finding: &Finding, setup: &Setup, ahead: &mut Ahead) -
     }
     let rule = finding.breach.rule;
     if rule.is_for_good() {
-        let apart = ahead.ask(&world, setup);
-        broken = all_that_stays(&world, &apart, ahead, setup);
+        broken = ahead.ask_all(&world, setup).all().collect();
     }
-    let happened = world.cluster.happened;
-    let faults = rule.fault().map_or(happened, |kind| happened.with(kind));
-    faults == finding.faults && broken.contains(&finding.breach)
+    rule.faults(world.cluster.happened) == finding.faults && broken.contains(&finding.breach)
 }

@@ -108,13 +108,13 @@ pub struct Taken {
 #[must_use]
 pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
     let mut taken = Vec::new();
-    let mut may = |step: Step, prompt| {
+    let try_to = |taken: &mut Vec<Taken>, step: Step, prompt| {
         if let Some(after) = take(world, &step, setup) {
             taken.push(Taken { step, after, prompt });
         }
     };
     for step in prompt_steps(setup) {
-        may(step, true);
+        try_to(&mut taken, step, true);
     }
     for step in world
         .moves(setup)
@@ -122,28 +122,17 @@ pub fn all(world: &World, setup: &Setup) -> Vec<Taken> {
         .map(Step::Move)
         .chain(faults_and_ends(setup))
     {
-        may(step, false);
+        try_to(&mut taken, step, false);
     }
     passes(world, setup, &mut taken);
     let at_rest = taken.iter().all(|taken| !taken.prompt || taken.after.world == *world);
-    let mut wait = |step: Step| {
-        if let Some(after) = take(world, &step, setup) {
-            taken.push(Taken {
-                step,
-                after,
-                prompt: false,
-            });
-        }
-    };
-    let retry = world.controller.until_retry(NOW);
-    let soon = retry.is_some_and(|span| span <= SHORT);
+    let mut wait = |step: Step| try_to(&mut taken, step, false);
+    let soon = world.controller.until_retry(NOW).is_some_and(|span| span <= SHORT);
     if at_rest || soon {
         wait(Step::Retry);
     }
     if at_rest && !soon {
         wait(Step::Timer);
-    }
-    if at_rest && !soon {
         wait(Step::Check);
         setup.all_cells().map(Step::GiveUp).for_each(wait);
     }

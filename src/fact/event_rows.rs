@@ -40,6 +40,19 @@ pub struct Row<'t> {
 /// A word and where it begins in its line.
 type Word<'t> = (usize, &'t str);
 
+/// A row that tells nothing, whose message goes to the end of the line.
+const BLANK: Row<'static> = Row {
+    age: Span::ZERO,
+    count: 1,
+    from: "",
+    host: "",
+    namespace: "",
+    object: None,
+    pod: "",
+    message_at: usize::MAX,
+    message_end: usize::MAX,
+};
+
 impl<'t> Row<'t> {
     /// A row of `kubectl describe` or `kubectl get events` and its reason, columns apart by any number of blanks; `wide`
     /// where the source stands before the message.
@@ -83,11 +96,8 @@ impl<'t> Row<'t> {
             count,
             from,
             host,
-            namespace: "",
-            object: None,
-            pod: "",
             message_at,
-            message_end: usize::MAX,
+            ..BLANK
         }
     }
 
@@ -116,9 +126,9 @@ impl<'t> Row<'t> {
             host,
             namespace,
             object,
-            pod: "",
             message_at,
             message_end: tail.map_or(usize::MAX, |(at, _)| at),
+            ..BLANK
         }
     }
 
@@ -133,11 +143,9 @@ impl<'t> Row<'t> {
             count: word(2).parse().unwrap_or(1),
             from,
             host,
-            namespace: "",
-            object: None,
             pod: event.rsplit_once('.').map_or(event, |(name, _)| name),
             message_at: words.next().map_or(usize::MAX, |(at, _)| at),
-            message_end: usize::MAX,
+            ..BLANK
         }
     }
 
@@ -154,11 +162,8 @@ impl<'t> Row<'t> {
             count,
             from,
             host,
-            namespace: "",
-            object: None,
-            pod: "",
             message_at,
-            message_end: usize::MAX,
+            ..BLANK
         }
     }
 }

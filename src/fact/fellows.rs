@@ -23,6 +23,8 @@ struct Fellows {
     is_preceded: bool,
     /// The second may come again without the first.
     recurs: bool,
+    /// Both tell what they are about.
+    has_subject: bool,
     /// How long one can wait for the other.
     within: Span,
 }
@@ -37,6 +39,7 @@ const FELLOWS: &[Fellows] = &[
         is_followed: true,
         is_preceded: true,
         recurs: true,
+        has_subject: true,
         within: Span::secs(10),
     },
     Fellows {
@@ -45,6 +48,7 @@ const FELLOWS: &[Fellows] = &[
         is_followed: false,
         is_preceded: true,
         recurs: false,
+        has_subject: true,
         within: Span::secs(600),
     },
     Fellows {
@@ -53,6 +57,7 @@ const FELLOWS: &[Fellows] = &[
         is_followed: true,
         is_preceded: true,
         recurs: false,
+        has_subject: false,
         within: Span::secs(600),
     },
     Fellows {
@@ -61,6 +66,7 @@ const FELLOWS: &[Fellows] = &[
         is_followed: false,
         is_preceded: true,
         recurs: false,
+        has_subject: false,
         within: Span::secs(600),
     },
     Fellows {
@@ -69,6 +75,7 @@ const FELLOWS: &[Fellows] = &[
         is_followed: true,
         is_preceded: true,
         recurs: false,
+        has_subject: false,
         within: Span::secs(2),
     },
     Fellows {
@@ -77,6 +84,7 @@ const FELLOWS: &[Fellows] = &[
         is_followed: true,
         is_preceded: true,
         recurs: false,
+        has_subject: false,
         within: Span::secs(2),
     },
 ];
@@ -145,7 +153,12 @@ impl Seen {
                 at: line.at,
                 line: number,
             };
-            self.put((party.cloned(), index, about(line, index, rest)), half);
+            let about = if pair.has_subject {
+                about(line, rest)
+            } else {
+                Box::default()
+            };
+            self.put((party.cloned(), index, about), half);
         }
     }
 
@@ -255,20 +268,17 @@ fn minute(at: Time) -> i64 {
     at.0.div_euclid(Span::secs(60).0)
 }
 
-/// What a line is about, so that it meets its fellow and not another's. Calls tell it in one of their lines only.
-fn about(line: &Klog<'_>, index: usize, rest: &str) -> Box<str> {
+/// What a line is about, so that it meets its fellow and not another's: `*v1.Node (10m0s) from FILE` and `*v1.Node from
+/// FILE` are about one thing.
+fn about(line: &Klog<'_>, rest: &str) -> Box<str> {
     const THINGS: [&str; 4] = ["type", "reflector", "controller", "caches"];
     let pairs = line.pairs.iter().filter(|(key, _)| THINGS.contains(key));
-    let of_pairs: String = pairs.map(|(_, value)| value.as_ref()).collect::<Vec<_>>().join(" ");
-    match index {
-        // `*v1.Node (10m0s) from FILE` and `*v1.Node from FILE`.
-        0 if of_pairs.is_empty() => {
-            let words: Vec<&str> = rest.split(' ').filter(|word| !word.starts_with('(')).collect();
-            words.join(" ").into()
-        }
-        1 if of_pairs.is_empty() => rest.trim().into(),
-        0 | 1 => of_pairs.into(),
-        _ => Box::default(),
+    let told: Vec<&str> = pairs.map(|(_, value)| value.as_ref()).collect();
+    if told.is_empty() {
+        let words: Vec<&str> = rest.split(' ').filter(|word| !word.starts_with('(')).collect();
+        words.join(" ").into()
+    } else {
+        told.join(" ").into()
     }
 }
 

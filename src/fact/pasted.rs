@@ -204,12 +204,7 @@ fn logfmt_event(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact
         return None;
     }
     let pairs = klog::pairs(text);
-    let get = |key: &str| {
-        pairs
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, value)| value.as_ref())
-    };
+    let get = |key: &str| klog::value(&pairs, key).map(AsRef::as_ref);
     let (kind, name, reason, message) = (get("kind")?, get("name")?, get("reason")?, get("msg")?);
     let from = get("sourcecomponent")
         .or(get("reportingcontroller"))

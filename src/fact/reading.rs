@@ -221,7 +221,7 @@ impl Reader {
         self.reading.facts.sort_by_key(|fact| (fact.source, fact.line));
         self.reading.sources.sort_by(|a, b| a.path.cmp(&b.path));
         tell_once(&mut self.reading);
-        join_pieces(&mut self.reading);
+        forgive_pieces(&mut self.reading);
         if self.fold {
             fold::across_rotations(&mut self.reading);
         }
@@ -258,7 +258,7 @@ fn tell_once(reading: &mut Reading) {
 }
 
 /// A line in one piece of a rotated log may have its fellow in another: nothing tells that a piece lacks lines.
-fn join_pieces(reading: &mut Reading) {
+fn forgive_pieces(reading: &mut Reading) {
     let mut pieces: FxHashMap<String, u32> = FxHashMap::default();
     for source in &reading.sources {
         *pieces.entry(stem(&source.path).to_owned()).or_default() += 1;

@@ -86,24 +86,25 @@ impl Controller {
     /// How long until the minutely check is due; `None` where it is, or never will be.
     #[must_use]
     pub fn until_check(&self, now: Time) -> Option<Span> {
-        let check = self.config.sync_period.map(|period| self.checked + period);
-        check
-            .filter(|&limit| limit >= now)
-            .map(|limit| Span((limit - now).0 + MORE.0))
+        until_beyond(self.checked + self.config.sync_period?, now)
     }
 
     /// How long until the first 6 min timer that runs is over.
     #[must_use]
     pub fn until_unmount_timeout(&self, now: Time) -> Option<Span> {
         let requests = self.actual.pairs().iter().filter_map(|pair| pair.detach_requested);
-        let limits = requests.map(|at| at + UNMOUNT_TIMEOUT).filter(|&limit| limit >= now);
-        limits.map(|limit| Span((limit - now).0 + MORE.0)).min()
+        requests.filter_map(|at| until_beyond(at + UNMOUNT_TIMEOUT, now)).min()
     }
 }
 
 /// Now, if the limit is not over; else just beyond it.
 fn coarse(at: Time, limit: Span, now: Time) -> Time {
     if now - at > limit { now - limit - MORE } else { now }
+}
+
+/// How long until a limit is just over; `None` where it is.
+fn until_beyond(limit: Time, now: Time) -> Option<Span> {
+    (limit >= now).then(|| Span((limit - now).0 + MORE.0))
 }
 
 fn until_over(backoff: &Backoff, now: Time) -> Option<Span> {

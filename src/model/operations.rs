@@ -39,11 +39,6 @@ impl Running {
     /// The same under other names.
     #[must_use]
     pub(crate) fn renamed(&self, names: &Names) -> Running {
-        let key = Key {
-            volume: self.key.volume.map(|volume| names.volume(volume)),
-            pod: self.key.pod.map(|pod| names.pod(pod)),
-            node: self.key.node.map(|node| names.node(node)),
-        };
         let task = match &self.task {
             Task::Attach { volume, pods } => Task::Attach {
                 volume: names.volume(*volume),
@@ -63,7 +58,7 @@ impl Running {
             },
         };
         Running {
-            key,
+            key: names.key(self.key),
             node: names.node(self.node),
             task,
         }

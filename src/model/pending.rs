@@ -245,11 +245,7 @@ impl Pending {
     #[must_use]
     pub(crate) fn renamed(&self, names: &Names) -> Pending {
         let renamed = self.entries.iter().map(|entry| Entry {
-            key: Key {
-                volume: entry.key.volume.map(|volume| names.volume(volume)),
-                pod: entry.key.pod.map(|pod| names.pod(pod)),
-                node: entry.key.node.map(|node| names.node(node)),
-            },
+            key: names.key(entry.key),
             ..*entry
         });
         let mut renamed = self.with_entries(renamed.collect());

@@ -4,6 +4,7 @@
 //! that are the same but for their names become equal.
 
 use super::controller::Controller;
+use super::pending::Key;
 use super::{Cell, NodeId, PodId, VolumeId};
 
 /// New ids, by old id. An id beyond the end stays.
@@ -40,6 +41,15 @@ impl Names {
     #[must_use]
     pub fn cell(&self, cell: Cell) -> Cell {
         Cell::new(self.volume(cell.volume), self.node(cell.node))
+    }
+
+    /// A key's new ids.
+    pub(super) fn key(&self, key: Key) -> Key {
+        Key {
+            volume: key.volume.map(|volume| self.volume(volume)),
+            pod: key.pod.map(|pod| self.pod(pod)),
+            node: key.node.map(|node| self.node(node)),
+        }
     }
 
     /// Volumes' new ids, sorted.

@@ -106,11 +106,7 @@ impl Read for Unframed<'_> {
                 return Ok(0);
             }
         }
-        let rest = self.made.get(self.at..).unwrap_or_default();
-        let length = rest.len().min(into.len());
-        if let (Some(to), Some(from)) = (into.get_mut(..length), rest.get(..length)) {
-            to.copy_from_slice(from);
-        }
+        let length = self.made.get(self.at..).unwrap_or_default().read(into)?;
         self.at += length;
         Ok(length)
     }

@@ -160,6 +160,12 @@ pub fn pairs(text: &str) -> Vec<(&str, Cow<'_, str>)> {
     pairs
 }
 
+/// The value of a key among pairs.
+#[must_use]
+pub fn value<'p, 't>(pairs: &'p [(&'t str, Cow<'t, str>)], key: &str) -> Option<&'p Cow<'t, str>> {
+    pairs.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+}
+
 fn pair(text: &str) -> IResult<&str, (&str, Cow<'_, str>)> {
     let (text, key) = terminated(key, char('=')).parse(text)?;
     let (text, value) = alt((multi_line, quoted, unclosed, map(bare, Cow::Borrowed))).parse(text)?;

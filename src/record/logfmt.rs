@@ -18,12 +18,7 @@ pub fn begins(text: &str) -> bool {
 #[must_use]
 pub fn open(text: &str) -> Option<Envelope<'_>> {
     let pairs = klog::pairs(text);
-    let get = |name: &str| {
-        pairs
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value.clone())
-    };
+    let get = |key: &str| klog::value(&pairs, key).cloned();
     let payload = get("msg")?;
     if !klog::begins(payload.as_bytes()) && !payload.starts_with("{\"") {
         return None;

@@ -104,11 +104,16 @@ impl Replay<'_> {
         self.world.holders(volume).iter().any(attached)
     }
 
+    /// Whether the controller holds nothing here after an attach, because the driver attaches nothing by now.
+    fn is_beyond_reach(&self, cell: Cell) -> bool {
+        self.world.held(cell).is_none() && !self.world.attaches(cell.0)
+    }
+
     fn attach_done(&mut self, id: FactId, cell: Cell) {
         self.expect_operation(id, cell, false);
         self.world.attach_ended(cell, true);
         // Before kubernetes#129664 the name is computed anew, which a driver that needs no attach by now does not let it.
-        let deed = if self.world.held(cell).is_none() && !self.world.attaches(cell.0) {
+        let deed = if self.is_beyond_reach(cell) {
             Deed::AttachNotHeld
         } else {
             Deed::AttachDone
@@ -145,7 +150,7 @@ impl Replay<'_> {
             }
         } else {
             self.world.attach_ended(cell, false);
-            let deed = if self.world.held(cell).is_none() && !self.world.attaches(cell.0) {
+            let deed = if self.is_beyond_reach(cell) {
                 Deed::AttachNotAsked
             } else {
                 Deed::AttachFailed

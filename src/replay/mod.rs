@@ -7,7 +7,6 @@
 //! marked, else the fact is unexplained and the state is anchored on it again.
 
 mod controller;
-mod history;
 mod kubelet;
 pub mod lives;
 mod objects;
@@ -64,8 +63,6 @@ pub struct Run {
     pub unexplained: Vec<Unexplained>,
     /// Facts that others must have come before, which were not recorded.
     pub holes: Vec<Hole>,
-    /// The first fact that shows that the API server's history was replaced by an older one.
-    pub replaced: Option<FactId>,
     /// Facts the replay had to do with.
     pub considered: usize,
     /// The states of every pair: after which step, and what they were from then on.
@@ -207,10 +204,7 @@ impl<'a> Replay<'a> {
             script,
             cues: cues(&script),
             world: World::new(script.profile, start::exclusive(script.cast)),
-            run: Run {
-                replaced: history::set_back(script.facts),
-                ..Run::default()
-            },
+            run: Run::default(),
             next: 0,
             dirty: Vec::new(),
             watch: Watch::default(),

@@ -1,8 +1,9 @@
 //! What happens without a word: steps that the model takes between two facts and that no log tells at its level.
 //!
 //! In: the world and the time up to which nothing was said. Out: inferred steps. Two kinds are both silent and lasting:
-//! the populator's round that takes back a wish for a volume whose driver stopped to attach, and a pass that takes a volume off the report for a retry which back-off refuses, in versions that look at the
-//! back-off too late (`backoff_checked_before_unreport`, kubernetes#104526).
+//! the populator's round that takes back a wish for a volume whose driver stopped to attach, and a pass that takes a
+//! volume off the report for a retry which back-off refuses, in versions that look at the back-off too late
+//! (`backoff_checked_before_unreport`, kubernetes#104526).
 
 use super::{Cell, Deed, FactId, Replay, Step, StepId};
 use crate::graph::cast::Volume;

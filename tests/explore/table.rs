@@ -134,24 +134,28 @@ fn issues(label: &str) -> String {
     closes.map(|issue| format!(" #{issue}")).collect()
 }
 
+/// A world that is searched to the end.
+fn whole(profile: Profile) -> Setup {
+    Setup {
+        depth: u32::MAX,
+        states: 4_000_000,
+        ..Setup::of(profile)
+    }
+}
+
 /// One node, one volume, one pod, one fault of any kind, to the end.
 pub const ONE_NODE: World = World {
     name: "one node, one volume, one pod, one fault of any kind",
     setup: |profile| Setup {
         nodes: 1,
-        depth: u32::MAX,
-        ..Setup::of(profile)
+        ..whole(profile)
     },
 };
 
 /// Two nodes, one volume, one pod, one fault of any kind, to the end.
 pub const TWO_NODES: World = World {
     name: "two nodes, one volume, one pod, one fault of any kind",
-    setup: |profile| Setup {
-        depth: u32::MAX,
-        states: 4_000_000,
-        ..Setup::of(profile)
-    },
+    setup: whole,
 };
 
 /// Two pods that want the same volume, to the end.
@@ -160,9 +164,7 @@ pub const TWO_PODS: World = World {
     setup: |profile| Setup {
         pods: 2,
         faults: 0,
-        depth: u32::MAX,
-        states: 4_000_000,
-        ..Setup::of(profile)
+        ..whole(profile)
     },
 };
 
@@ -172,9 +174,7 @@ pub const SHARED: World = World {
     setup: |profile| Setup {
         exclusive: false,
         reduced: true,
-        depth: u32::MAX,
-        states: 4_000_000,
-        ..Setup::of(profile)
+        ..whole(profile)
     },
 };
 
@@ -187,9 +187,7 @@ pub const TWO_VOLUMES: World = World {
         faults: 0,
         moves: Some(10),
         reduced: true,
-        depth: u32::MAX,
-        states: 4_000_000,
-        ..Setup::of(profile)
+        ..whole(profile)
     },
 };
 

@@ -312,8 +312,8 @@ pub const ROWS: &[Mechanism] = &[
         issues: &["kubernetes/kubernetes#117091", "kubernetes/kubernetes#56455"],
         advice: "Detach the disk in vCenter.",
         not_visible: Some(
-            "In a bundle the once-a-minute check finds the disk gone, as it should where it is gone; an in- \
-             tree plugin has no VolumeAttachment that says otherwise. Ask vCenter which machine holds the \
+            "In a bundle the once-a-minute check finds the disk gone, as it should where it is gone; an \
+             in-tree plugin has no VolumeAttachment that says otherwise. Ask vCenter which machine holds the \
              disk.",
         ),
         ..BLANK

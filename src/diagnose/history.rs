@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::FactId;
 use crate::fact::{Fact, Kind, SourceId};
+use crate::replay::FactId;
 use crate::time::{Span, Time};
 
 /// The clocks of several API servers that write into one file may lie that far apart.
