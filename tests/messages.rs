@@ -218,6 +218,7 @@ fn facts(line: &str, party: &Party) -> Vec<Fact> {
         zone: None,
         limits: &limits,
         inflates: false,
+        direct: None,
     };
     let mut found = Vec::new();
     record::records(&mut line.as_bytes(), &context, &Reader(party), &mut |page| {

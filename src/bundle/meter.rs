@@ -18,6 +18,11 @@ impl Meter {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Counts what was read without one of these readers.
+    pub(super) fn count(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// The reader, counted.
     pub(super) fn on<R>(&self, inner: R) -> Metered<R> {
         Metered {
@@ -36,7 +41,7 @@ pub(super) struct Metered<R> {
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.meter.0.fetch_add(read as u64, Ordering::Relaxed);
+        self.meter.count(read);
         Ok(read)
     }
 }

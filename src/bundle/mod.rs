@@ -17,10 +17,12 @@ use rustc_hash::FxHashMap;
 use crate::time::{Span, Time};
 
 mod codec;
+mod direct;
 mod error;
 mod meter;
 mod unpack;
 
+pub use direct::Direct;
 pub use error::BundleError;
 pub use meter::Meter;
 
@@ -74,6 +76,8 @@ pub struct Entry<'a> {
     pub inflates: bool,
     /// Its bytes.
     pub bytes: &'a mut dyn Read,
+    /// The same bytes, where they lie on the disk as they are.
+    pub direct: Option<&'a Direct<'a>>,
 }
 
 /// What a walk met.
@@ -177,9 +181,9 @@ impl Walker<'_, '_> {
             };
             return self.directory(path, &prefix);
         }
-        let mut file = self.limits.meter.on(File::open(path).map_err(opened)?);
+        let file = File::open(path).map_err(opened)?;
         let shown = self.way_to(path).unwrap_or_else(|| name.to_owned());
-        self.file(&shown, modified(&meta), &mut file)
+        self.file(&shown, &file, &meta)
     }
 
     /// The way from the root to a path below it, `/` between its parts.
@@ -209,7 +213,7 @@ impl Walker<'_, '_> {
             match item.metadata() {
                 Ok(meta) if meta.is_dir() => self.directory(&item.path(), &format!("{shown}/"))?,
                 Ok(meta) if meta.is_file() => match File::open(item.path()) {
-                    Ok(file) => self.file(&shown, modified(&meta), &mut self.limits.meter.on(file))?,
+                    Ok(file) => self.file(&shown, &file, &meta)?,
                     Err(error) => self.skip(&shown, format!("it could not be opened: {error}")),
                 },
                 Ok(_) => self.pass_over(&shown),
@@ -246,7 +250,13 @@ impl Walker<'_, '_> {
     }
 
     /// Hands one entry to the visitor.
-    fn entry(&mut self, path: &str, modified: Option<Time>, bytes: &mut dyn Read) -> Result<(), BundleError> {
+    fn entry(
+        &mut self,
+        path: &str,
+        modified: Option<Time>,
+        bytes: &mut dyn Read,
+        direct: Option<&Direct<'_>>,
+    ) -> Result<(), BundleError> {
         if !self.meets(path) {
             return Ok(());
         }
@@ -256,6 +266,7 @@ impl Walker<'_, '_> {
             modified,
             inflates: self.inflating,
             bytes,
+            direct,
         };
         let failed = |source| BundleError::Read {
             path: path.to_owned(),

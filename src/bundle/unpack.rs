@@ -4,11 +4,12 @@
 //! [`super::Limits`]; what is damaged gives what can be read, and a note.
 
 use std::cell::Cell;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::fs::{File, Metadata};
+use std::io::{self, Cursor, Read, Seek};
 use std::rc::Rc;
 
 use super::codec::{self, Packing};
-use super::{BundleError, Walker};
+use super::{BundleError, Direct, Walker, modified};
 use crate::time::{Span, Time};
 
 /// Counts bytes as they pass.
@@ -157,25 +158,30 @@ fn head_of(bytes: &mut dyn Read) -> io::Result<Vec<u8>> {
 }
 
 impl Walker<'_, '_> {
-    /// A file that can seek: zip archives are read in place.
-    pub(super) fn file<F: Read + Seek>(
-        &mut self,
-        path: &str,
-        modified: Option<Time>,
-        file: &mut F,
-    ) -> Result<(), BundleError> {
+    /// A file on the disk: zip archives are read in place, and so is what is not packed.
+    pub(super) fn file(&mut self, path: &str, file: &File, meta: &Metadata) -> Result<(), BundleError> {
         let failed = |source| BundleError::Read {
             path: path.to_owned(),
             source,
         };
-        let head = head_of(file).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        if codec::packing(&head) == Packing::Zip {
-            let whole = Yield::default();
-            whole.packed.set(file.seek(SeekFrom::End(0)).map_err(failed)?);
-            return self.within(whole, |walker| walker.zip(path, file, 0));
+        let mut stream = self.limits.meter.on(file);
+        if !meta.is_file() {
+            return self.unpack(path, modified(meta), &mut stream, 0);
         }
-        self.unpack(path, modified, file, 0)
+        let head = head_of(&mut stream).map_err(failed)?;
+        stream.rewind().map_err(failed)?;
+        match codec::packing(&head) {
+            Packing::Zip => {
+                let whole = Yield::default();
+                whole.packed.set(meta.len());
+                self.within(whole, |walker| walker.zip(path, &mut stream, 0))
+            }
+            Packing::Plain => {
+                let direct = Direct::of(file, meta, &self.limits.meter);
+                self.content(path, modified(meta), &mut stream, direct.as_ref())
+            }
+            _ => self.unpack(path, modified(meta), &mut stream, 0),
+        }
     }
 
     /// Any stream: told by its head, unpacked as far as the nesting limit allows.
@@ -200,7 +206,7 @@ impl Walker<'_, '_> {
             return Ok(());
         }
         if packing == Packing::Plain {
-            return self.content(path, modified, &mut whole);
+            return self.content(path, modified, &mut whole, None);
         }
         let total = Yield::default();
         let mut counted = Counted {
@@ -230,14 +236,27 @@ impl Walker<'_, '_> {
     }
 
     /// A plain file, within the limits for one entry and for all.
-    fn content(&mut self, path: &str, modified: Option<Time>, bytes: &mut dyn Read) -> Result<(), BundleError> {
+    fn content(
+        &mut self,
+        path: &str,
+        modified: Option<Time>,
+        bytes: &mut dyn Read,
+        direct: Option<&Direct<'_>>,
+    ) -> Result<(), BundleError> {
         let (fault, left) = (Rc::default(), Rc::clone(&self.left));
+        let most = left.get().min(self.limits.entry_bytes);
+        let direct = direct.filter(|direct| direct.size() <= most);
+        let before = left.get();
         let mut shared = Shared {
             inner: self.guarded(bytes, None, &fault),
             left: &left,
             beyond: false,
         };
-        self.entry(path, modified, &mut shared)?;
+        self.entry(path, modified, &mut shared, direct)?;
+        if let Some(direct) = direct.filter(|direct| direct.was_used()) {
+            left.set(before.saturating_sub(direct.size()));
+            fault.set(fault.take().or(direct.take_fault()));
+        }
         if shared.beyond {
             let most = self.limits.total_bytes;
             self.skip(

@@ -97,7 +97,7 @@ pub fn read(raw: &str, names: &mut Names) -> Heard {
     // A cut event has lost what stands last: the object is told by the path then, the time by its place in the window.
     let cut = event.stage_timestamp.is_empty();
     if cut && event.object_ref.as_ref().is_none_or(|object| object.name.is_empty()) {
-        event.object_ref = addressed(&event.request_uri).or(event.object_ref);
+        event.object_ref = object_at(&event.request_uri).or(event.object_ref);
     }
     let answered = event.moment();
     let Some(kind) = event.kind() else {
@@ -111,30 +111,33 @@ pub fn read(raw: &str, names: &mut Names) -> Heard {
     }
 }
 
-/// Whether a request of that verb and path can be a write that is part of the story.
-#[must_use]
-pub fn could_matter(verb: &str, path: &str) -> bool {
-    const RESOURCES: [&str; 8] = [
-        "nodes",
-        "pods",
-        "volumeattachments",
-        "persistentvolumes",
-        "persistentvolumeclaims",
-        "csinodes",
-        "csidrivers",
-        "events",
+/// Whether a write to that path can be part of the story. `named` tells the resource that the event names beside the path:
+/// where the path has no such part it was damaged, and may have been any.
+pub fn could_matter<'n>(path: &[u8], named: impl FnOnce() -> Option<&'n [u8]>) -> bool {
+    const RESOURCES: [&[u8]; 8] = [
+        b"nodes",
+        b"pods",
+        b"volumeattachments",
+        b"persistentvolumes",
+        b"persistentvolumeclaims",
+        b"csinodes",
+        b"csidrivers",
+        b"events",
     ];
-    let ours = |object: &ObjectRef| match object.resource.as_ref() {
+    let Some(object) = addressed(path) else { return true };
+    let is_part = |named| parts_of(path).any(|part| part == named);
+    match object.resource {
         // A new one's name is in its body.
-        "leases" => object.name.is_empty() || is_telling_lease(&object.namespace, &object.name),
-        resource => RESOURCES.contains(&resource),
-    };
-    is_write(verb) && addressed(path).is_none_or(|object| ours(&object))
+        b"leases" => object.name.is_empty() || is_telling_lease(object.namespace, object.name),
+        // The busiest of others' need no look at what else the event names.
+        b"configmaps" | b"deployments" | b"endpoints" | b"endpointslices" | b"replicasets" => false,
+        resource => RESOURCES.contains(&resource) || named().is_some_and(|named| !is_part(named)),
+    }
 }
 
 /// Whether a verb changes something.
-pub fn is_write(verb: &str) -> bool {
-    matches!(verb, "create" | "update" | "patch" | "delete" | "deletecollection")
+pub fn is_write(verb: &[u8]) -> bool {
+    matches!(verb, b"create" | b"update" | b"patch" | b"delete" | b"deletecollection")
 }
 
 impl AuditEvent<'_> {
@@ -148,7 +151,7 @@ impl AuditEvent<'_> {
     fn kind(&self) -> Option<Kind> {
         let object = self.object_ref.as_ref()?;
         let verb = self.verb.as_ref();
-        if !is_write(verb) {
+        if !is_write(verb.as_bytes()) {
             return None;
         }
         if object.resource == "volumeattachments" && !matches!(object.group.as_ref(), "" | "storage.k8s.io") {
@@ -291,7 +294,7 @@ impl AuditEvent<'_> {
                 }
             }
             Kind::EventRecorded => event::object(fact, &self.event()?, names)?,
-            Kind::LeaseWritten if !is_telling_lease(&namespace, &name) => return None,
+            Kind::LeaseWritten if !is_telling_lease(namespace.as_bytes(), name.as_bytes()) => return None,
             _ => fact,
         };
         match self.object_ref.as_ref().map_or("", |object| object.resource.as_ref()) {
@@ -437,7 +440,7 @@ fn cut_event(raw: &str, names: &mut Names) -> Heard {
         request_received_timestamp: piece("\"requestReceivedTimestamp\":\"").into(),
         stage_timestamp: piece("\"stageTimestamp\":\"").into(),
     };
-    event.object_ref = addressed(&event.request_uri);
+    event.object_ref = object_at(&event.request_uri);
     let code =
         after(raw, "\"responseStatus\":{\"metadata\":{},\"code\":", &['}', ',']).and_then(|code| code.parse().ok());
     event.response_status = code.map(|code| Status {
@@ -453,38 +456,62 @@ fn cut_event(raw: &str, names: &mut Names) -> Heard {
     }
 }
 
-/// The parts of a path. Paths are short and there is one in every event: what the standard library prepares for a search
-/// takes longer than the search.
-fn parts_of(path: &str) -> impl Iterator<Item = &str> {
-    let mut from = 0;
-    let ends = memchr::memchr_iter(b'/', path.as_bytes()).chain(std::iter::once(path.len()));
-    ends.filter_map(move |end| path.get(std::mem::replace(&mut from, end + 1)..end))
+/// The parts of a path, up to its query. They are short, and there is a path in every event: what is prepared for a
+/// search takes longer than the search.
+fn parts_of(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(path);
+    std::iter::from_fn(move || {
+        let path = rest?;
+        let end = path
+            .iter()
+            .position(|byte| matches!(byte, b'/' | b'?'))
+            .unwrap_or(path.len());
+        let (part, behind) = path.split_at_checked(end)?;
+        rest = behind.strip_prefix(b"/");
+        Some(part)
+    })
 }
 
-/// The object that a request's path addresses: `/apis/<group>/<version>/[namespaces/<ns>/]<resource>/<name>[/<sub>]`.
-fn addressed(path: &str) -> Option<ObjectRef<'_>> {
-    let query = memchr::memchr(b'?', path.as_bytes());
-    let path = query.and_then(|at| path.get(..at)).unwrap_or(path);
-    let mut parts = parts_of(path).skip(1);
-    let group = if parts.next()? == "apis" { parts.next()? } else { "" };
-    parts.next();
-    let mut resource = parts.next()?;
-    let mut name = parts.next().unwrap_or("");
-    let mut namespace = "";
-    if let ("namespaces", Some(inner)) = (resource, parts.next()) {
-        namespace = name;
-        resource = inner;
-        name = parts.next().unwrap_or("");
-    }
-    let last = memchr::memrchr(b'/', path.as_bytes()).and_then(|at| path.get(at + 1..));
-    let subresource = last.filter(|last| matches!(*last, "status" | "binding" | "eviction"));
+/// What a path addresses.
+struct Addressed<'p> {
+    group: &'p [u8],
+    resource: &'p [u8],
+    namespace: &'p [u8],
+    name: &'p [u8],
+}
+
+/// The object that a path addresses, as an event has it.
+fn object_at(path: &str) -> Option<ObjectRef<'_>> {
+    let found = addressed(path.as_bytes())?;
+    let text = |part| Cow::Borrowed(std::str::from_utf8(part).unwrap_or_default());
+    let last = parts_of(path.as_bytes()).last();
+    let subresource = last.filter(|last| matches!(*last, b"status" | b"binding" | b"eviction"));
     Some(ObjectRef {
-        group: Cow::Borrowed(group),
-        resource: Cow::Borrowed(resource),
-        namespace: Cow::Borrowed(namespace),
-        name: Cow::Borrowed(name),
-        subresource: Cow::Borrowed(subresource.unwrap_or("")),
+        group: text(found.group),
+        resource: text(found.resource),
+        namespace: text(found.namespace),
+        name: text(found.name),
+        subresource: text(subresource.unwrap_or_default()),
     })
+}
+
+/// What a request's path addresses: `/apis/<group>/<version>/[namespaces/<ns>/]<resource>/<name>[/<sub>]`.
+fn addressed(path: &[u8]) -> Option<Addressed<'_>> {
+    let mut parts = parts_of(path).skip(1);
+    let group = if parts.next()? == b"apis" { parts.next()? } else { b"" };
+    parts.next();
+    let mut found = Addressed {
+        group,
+        resource: parts.next()?,
+        namespace: b"",
+        name: parts.next().unwrap_or_default(),
+    };
+    if let (b"namespaces", Some(inner)) = (found.resource, parts.next()) {
+        found.namespace = found.name;
+        found.resource = inner;
+        found.name = parts.next().unwrap_or_default();
+    }
+    Some(found)
 }
 
 /// A body, read as `T`; `None` where there is none or it is of another shape.
@@ -493,8 +520,8 @@ fn body<T: for<'de> Deserialize<'de>>(raw: Option<&RawValue>) -> Option<T> {
 }
 
 /// Leases that tell who lives: those of nodes, of the controller manager and of attachers.
-fn is_telling_lease(namespace: &str, name: &str) -> bool {
-    namespace == "kube-node-lease" || name == "kube-controller-manager" || name.starts_with("external-attacher")
+fn is_telling_lease(namespace: &[u8], name: &[u8]) -> bool {
+    namespace == b"kube-node-lease" || name == b"kube-controller-manager" || name.starts_with(b"external-attacher")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::party::CLOUD_FILES;
 use super::sieve::Sieve;
 use super::table::TABLE;
 use super::{audit, fellows};
+use crate::record::AUDIT;
 
 /// Letters that each line which fits a row, or which is told without one, holds at least one of.
 static NEEDLES: LazyLock<Option<Sieve>> = LazyLock::new(|| {
@@ -42,44 +43,63 @@ fn behind_stamp(line: &[u8]) -> &[u8] {
 }
 
 /// Before the path that a request is for.
-static URI: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"requestURI\":\""));
+const URI: &[u8] = b"\"requestURI\":\"";
+
+/// The same, to be searched for.
+static FIND_URI: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new(URI));
 
 /// Whether an audit event, its members in the order of the API server, can be a write that is part of the story.
 fn audit_matters(line: &[u8]) -> bool {
     let told = || {
-        let at = URI.find(line)? + URI.needle().len();
+        let at = uri_in_place(line).or_else(|| Some(FIND_URI.find(line)? + URI.len()))?;
         let value = line.get(at..)?;
         let end = memchr::memchr2(b'"', b'\\', value)?;
         // Behind an escape the value is not what stands here.
-        (value.get(end) == Some(&b'"')).then(|| (at + end, value.get(..end).unwrap_or_default()))
+        let verb = value.get(end..)?.strip_prefix(b"\",\"verb\":\"")?;
+        Some((value.get(..end)?, verb))
     };
-    let Some((end, uri)) = told() else {
-        return true;
-    };
-    let Some(verb) = line.get(end..).and_then(|rest| rest.strip_prefix(b"\",\"verb\":\"")) else {
-        return true;
-    };
-    let verb = verb.split(|byte| *byte == b'"').next().unwrap_or_default();
-    let Ok(verb) = std::str::from_utf8(verb) else {
+    let Some((uri, rest)) = told() else {
         return true;
     };
     // Most requests are reads.
-    audit::is_write(verb)
-        && std::str::from_utf8(uri).map_or(true, |uri| audit::could_matter(verb, uri) || is_at_odds(line, end, uri))
+    if [&b"get\""[..], b"list\"", b"watch\""]
+        .iter()
+        .any(|read| rest.starts_with(read))
+    {
+        return false;
+    }
+    let verb = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
+    audit::is_write(verb) && audit::could_matter(uri, || resource(rest))
+}
+
+/// Where the path begins, if what stands before it is as the API server writes it: told without a search.
+fn uri_in_place(line: &[u8]) -> Option<usize> {
+    const LEVEL: usize = AUDIT.len() + "v1\",\"level\":\"".len();
+    const BETWEEN: usize = "\",\"auditID\":\"7849a969-232b-4073-ba04-aa3a67bf7e5f\",\"stage\":\"".len();
+    let level = match line.get(LEVEL..)? {
+        [b'M', ..] => "Metadata".len(),
+        [b'R', _, _, _, _, _, _, b'"', ..] => "Request".len(),
+        _ => "RequestResponse".len(),
+    };
+    let stage = LEVEL + level + BETWEEN;
+    let stage = stage
+        + match line.get(stage..)? {
+            [b'P', ..] => "Panic".len(),
+            [_, _, _, b'u', ..] => "RequestReceived".len(),
+            [_, _, _, _, _, _, _, _, b'S', ..] => "ResponseStarted".len(),
+            _ => "ResponseComplete".len(),
+        };
+    let uri = line.get(stage..)?.strip_prefix(b"\",")?.strip_prefix(URI)?;
+    Some(line.len() - uri.len())
 }
 
 /// Before the resource that a request is about.
 static RESOURCE: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"objectRef\":{\"resource\":\""));
 
-/// Whether an event names another resource than its path does, as one whose path was damaged.
-fn is_at_odds(line: &[u8], from: usize, uri: &str) -> bool {
-    let named = || {
-        let rest = line.get(from..)?;
-        let value = rest.get(RESOURCE.find(rest)? + RESOURCE.needle().len()..)?;
-        value.split(|byte| *byte == b'"').next()
-    };
-    let mut parts = uri.as_bytes().split(|byte| matches!(byte, b'/' | b'?'));
-    named().is_some_and(|named| parts.all(|part| part != named))
+/// The resource that an event names behind its verb.
+fn resource(rest: &[u8]) -> Option<&[u8]> {
+    let value = rest.get(RESOURCE.find(rest)? + RESOURCE.needle().len()..)?;
+    value.get(..memchr::memchr(b'"', value)?)
 }
 
 #[cfg(test)]

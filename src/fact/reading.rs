@@ -143,6 +143,7 @@ impl Reader {
             zone: options.zone.as_ref(),
             limits: &options.limits,
             inflates: entry.inflates,
+            direct: entry.direct,
         };
         let mut account = Account::new(self, id, &path, scribe.party.clone());
         let summary = record::records(&mut bytes, &context, &scribe, &mut |page| account.page(page))?;

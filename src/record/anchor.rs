@@ -405,6 +405,7 @@ mod tests {
             zone: None,
             limits,
             inflates: false,
+            direct: None,
         }
     }
 

@@ -8,28 +8,31 @@ use std::io::{self, Read};
 /// Bytes of an over-long line that are passed over at once.
 const PASSED: usize = 1 << 20;
 
-/// Whole lines of a source.
+/// Whole lines of a source, told apart by [`Piece::rule`].
 #[derive(Debug, Default)]
 pub struct Piece {
-    /// Their bytes at its begin; the rest is room for other pieces.
+    /// Their bytes, from one place to another; the rest is room for other pieces.
     room: Vec<u8>,
+    from: usize,
     len: usize,
     /// Where each line ends: at its line feed, or where the piece ends.
     ends: Vec<usize>,
     /// Some line begins neither like klog nor like JSON.
     pub mixed: bool,
+    /// Lines of it that were cut.
+    pub cut: u64,
 }
 
 impl Piece {
     /// The lines.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.room.get(..self.len).unwrap_or_default()
+        self.room.get(self.from..self.len).unwrap_or_default()
     }
 
     /// Each line, without its end.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        let mut from = 0;
+        let mut from = self.from;
         self.ends.iter().map(move |end| {
             let line = self.room.get(from..*end).unwrap_or_default();
             from = end + 1;
@@ -37,10 +40,32 @@ impl Piece {
         })
     }
 
-    fn clear(&mut self) {
-        self.len = 0;
+    /// Leaves nothing but its room.
+    pub fn clear(&mut self) {
+        (self.from, self.len) = (0, 0);
         self.ends.clear();
-        self.mixed = false;
+        (self.mixed, self.cut) = (false, 0);
+    }
+
+    /// Leaves the bytes from one place to another.
+    pub fn keep(&mut self, from: usize, to: usize) {
+        (self.from, self.len) = (from, to);
+    }
+
+    /// Ends it, and its last line, at that place; where it ends.
+    pub fn cut_line(&mut self, at: usize) -> usize {
+        self.len = at;
+        self.cut += 1;
+        self.push(b"\n");
+        self.len
+    }
+
+    /// Lets so many bytes be added; how many there were.
+    pub fn add(&mut self, want: usize, read: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        self.make_room(want);
+        let got = self.room.get_mut(self.len..self.len + want).map_or(0, read);
+        self.len += got;
+        got
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -77,25 +102,34 @@ impl Piece {
         Ok(self.len - begin)
     }
 
-    /// Takes out the NUL bytes.
-    fn without_nul(&mut self) {
-        if memchr::memchr(0, self.bytes()).is_some() {
-            self.room.truncate(self.len);
-            self.room.retain(|byte| *byte != 0);
-            self.len = self.room.len();
+    /// Takes out the NUL bytes and finds the ends of the lines.
+    pub fn rule(&mut self) {
+        self.without_nul();
+        let Piece {
+            room,
+            from,
+            len,
+            ends,
+            mixed,
+            ..
+        } = self;
+        let bytes = room.get(..*len).unwrap_or_default();
+        let open = (*len > *from && !bytes.ends_with(b"\n")).then_some(*len);
+        let lines = memchr::memchr_iter(b'\n', bytes.get(*from..).unwrap_or_default());
+        let mut begin = *from;
+        for end in lines.map(|end| *from + end).chain(open) {
+            *mixed |= !matches!(bytes.get(begin), Some(b'I' | b'W' | b'E' | b'F' | b'{'));
+            ends.push(end);
+            begin = end + 1;
         }
     }
 
-    /// Finds the ends of the lines.
-    fn rule(&mut self) {
-        let Piece { room, len, ends, mixed } = self;
-        let bytes = room.get(..*len).unwrap_or_default();
-        let mut from = 0;
-        let open = (!bytes.ends_with(b"\n")).then_some(bytes.len());
-        for end in memchr::memchr_iter(b'\n', bytes).chain(open) {
-            *mixed |= !matches!(bytes.get(from), Some(b'I' | b'W' | b'E' | b'F' | b'{'));
-            ends.push(end);
-            from = end + 1;
+    fn without_nul(&mut self) {
+        if memchr::memchr(0, self.bytes()).is_some() {
+            self.room.truncate(self.len);
+            self.room.drain(..std::mem::take(&mut self.from));
+            self.room.retain(|byte| *byte != 0);
+            self.len = self.room.len();
         }
     }
 }
@@ -108,10 +142,6 @@ pub struct Cutter<'r> {
     over: bool,
     /// Bytes of a line at most.
     most: usize,
-    /// Pieces that are read and can be filled anew.
-    spare: Vec<Piece>,
-    /// Lines that were cut.
-    pub long: u64,
     /// Bytes read.
     pub read: u64,
 }
@@ -124,32 +154,23 @@ impl<'r> Cutter<'r> {
             rest: Vec::new(),
             over: false,
             most,
-            spare: Vec::new(),
-            long: 0,
             read: 0,
         }
     }
 
-    /// Up to so many pieces.
-    pub fn batch(&mut self, count: usize, want: usize) -> io::Result<Vec<Piece>> {
-        let mut batch = Vec::new();
-        while batch.len() < count
-            && let Some(piece) = self.next(want)?
-        {
-            batch.push(piece);
-        }
-        Ok(batch)
+    /// Bytes before those that are not cut yet.
+    pub fn at(&self) -> u64 {
+        self.read - self.rest.len() as u64
     }
 
-    /// Takes pieces back whose lines are read: memory that is at hand is faster than new one.
-    pub fn take_back(&mut self, pieces: Vec<Piece>) {
-        self.spare.extend(pieces);
+    /// Whether there is nothing more to cut.
+    pub fn is_done(&self) -> bool {
+        self.over && self.rest.is_empty()
     }
 
-    /// The next whole lines, about so many bytes of them.
-    fn next(&mut self, want: usize) -> io::Result<Option<Piece>> {
+    /// Fills a piece with the next whole lines, about so many bytes of them; false at the end.
+    pub fn next(&mut self, piece: &mut Piece, want: usize) -> io::Result<bool> {
         let most = self.most;
-        let mut piece = self.spare.pop().unwrap_or_default();
         piece.clear();
         piece.push(&std::mem::take(&mut self.rest));
         let mut from = 0;
@@ -173,16 +194,12 @@ impl<'r> Cutter<'r> {
             from = piece.len;
             // A line beyond the limit: its beginning is kept, the rest is passed over.
             if piece.len > most {
-                piece.len = most;
-                self.long += 1;
-                piece.push(b"\n");
+                piece.cut_line(most);
                 self.pass_line()?;
                 break;
             }
         }
-        piece.without_nul();
-        piece.rule();
-        Ok((piece.len > 0).then_some(piece))
+        Ok(piece.len > 0)
     }
 
     /// Reads up to the next line end, and keeps what is behind it.

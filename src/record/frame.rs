@@ -66,6 +66,11 @@ impl<'r> Unframed<'r> {
         self.framed.then_some(self.read)
     }
 
+    /// Whether there was one.
+    pub fn is_framed(&self) -> bool {
+        self.framed
+    }
+
     /// Makes the next piece; false at the end.
     fn make(&mut self) -> io::Result<bool> {
         self.made.clear();

@@ -132,6 +132,8 @@ pub struct Joiner<'a> {
     /// Streams whose first line of this chunk was seen, and whether it was a part.
     begun: FxHashMap<u64, bool>,
     resolved: FxHashSet<u64>,
+    /// Some line stood alone.
+    alone: bool,
 }
 
 /// What a glance at a line tells.
@@ -157,6 +159,7 @@ impl<'a> Joiner<'a> {
             leading: Vec::new(),
             begun: FxHashMap::default(),
             resolved: FxHashSet::default(),
+            alone: false,
         }
     }
 
@@ -172,10 +175,13 @@ impl<'a> Joiner<'a> {
         if self.backwards {
             return false;
         }
-        if !self.known {
+        if !self.known && !self.alone {
             self.resolved.insert(UNWRAPPED);
+            self.alone = true;
         }
-        self.close(UNWRAPPED, sink);
+        if !self.opens.is_empty() {
+            self.close(UNWRAPPED, sink);
+        }
         true
     }
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use crate::bundle::Limits;
+use crate::bundle::{Direct, Limits};
 use crate::time::Time;
 
 mod anchor;
@@ -18,11 +18,13 @@ mod frame;
 mod heading;
 mod join;
 pub mod klog;
+mod lanes;
 mod logfmt;
 mod mend;
 mod page;
 mod peel;
 mod recast;
+mod regions;
 mod scan;
 mod source;
 mod stamp;
@@ -31,6 +33,7 @@ pub mod when;
 mod wrap;
 
 pub use anchor::Anchor;
+pub use join::AUDIT;
 pub use when::Zone;
 
 /// What is known about a source before it is read.
@@ -50,6 +53,8 @@ pub struct Context<'a> {
     pub limits: &'a Limits,
     /// Reading the bytes keeps a processor busy: one less looks at the lines.
     pub inflates: bool,
+    /// The same bytes on the disk, where they lie there as they are.
+    pub direct: Option<&'a Direct<'a>>,
 }
 
 /// How a source was understood.
@@ -107,7 +112,7 @@ pub fn records<S: Scribe>(
     bytes: &mut dyn Read,
     context: &Context<'_>,
     scribe: &S,
-    take: &mut dyn FnMut(S::Page),
+    take: &mut (dyn FnMut(S::Page) + Send),
 ) -> io::Result<Summary> {
     source::read(bytes, context, scribe, take)
 }

@@ -1,10 +1,10 @@
-//! Chunks of a log to pages, all at the same time.
+//! A chunk of a log to a page.
 //!
-//! In: chunks of whole lines, and what is known where each begins. Out: for each a page, its open ends and its counts.
+//! In: whole lines, and what is known where they begin. Out: a page, its open ends and its counts.
 //! Lines that can say nothing are passed over here, before any parser sees them.
 
 use std::borrow::Cow;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -54,27 +54,6 @@ pub struct Scan<'s, S: Scribe> {
 }
 
 impl<S: Scribe> Scan<'_, S> {
-    /// Reads all chunks, as many at the same time as there are lanes, while `meanwhile` runs.
-    pub fn all<R>(&self, chunks: &[Chunk<'_>], meanwhile: impl FnOnce() -> R) -> (Vec<Scanned<S::Page>>, R) {
-        if let [only] = chunks {
-            return (vec![self.one(only)], meanwhile());
-        }
-        let mut scanned: Vec<Option<Scanned<S::Page>>> = chunks.iter().map(|_| None).collect();
-        let work = Mutex::new(chunks.iter().zip(&mut scanned));
-        let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let result = rayon::in_place_scope(|scope| {
-            for _ in 0..self.lanes {
-                scope.spawn(|_| {
-                    while let Some((chunk, slot)) = next() {
-                        *slot = Some(self.one(chunk));
-                    }
-                });
-            }
-            meanwhile()
-        });
-        (scanned.into_iter().flatten().collect(), result)
-    }
-
     /// Where whole records go.
     pub fn out<'o>(&'o self, page: &'o mut S::Page, tally: &'o mut Tally, heading: &Heading) -> Out<'o, S> {
         Out {
@@ -88,7 +67,7 @@ impl<S: Scribe> Scan<'_, S> {
     }
 
     /// Reads one chunk.
-    fn one(&self, chunk: &Chunk<'_>) -> Scanned<S::Page> {
+    pub fn one(&self, chunk: &Chunk<'_>) -> Scanned<S::Page> {
         let (mut page, mut tally) = (self.scribe.page(), Tally::default());
         let mut out = self.out(&mut page, &mut tally, &chunk.heading);
         let edges = out.lines(chunk);
@@ -108,8 +87,8 @@ pub struct Out<'o, S: Scribe> {
     heading: Heading,
     /// The header of the klog line that was passed over last; empty for none.
     passed: Vec<u8>,
-    /// The first and the last moment of the audit events passed over in the same ten seconds.
-    audited: Option<(Stamp, Stamp)>,
+    /// Those of the audit events passed over last.
+    audited: Option<Tens>,
 }
 
 impl<S: Scribe> Out<'_, S> {
@@ -118,6 +97,7 @@ impl<S: Scribe> Out<'_, S> {
         let most = self.scan.limits.line_bytes;
         let mut joiner = Joiner::new(chunk.first, self.scan.anchor.newest_first, most);
         let mut line = chunk.line;
+        self.tally.long += chunk.piece.cut;
         let mut lines = chunk.piece.lines().map(|line| (line, headed(line))).peekable();
         while let Some((whole, head)) = lines.next() {
             let bytes = whole.get(..most).unwrap_or(whole);
@@ -202,26 +182,21 @@ impl<S: Scribe> Out<'_, S> {
         let Some(stamp) = audit_stamp(line) else {
             return false;
         };
-        let tens = |stamp: &Stamp| <[u8; 18]>::try_from(stamp.get(..18).unwrap_or_default()).ok();
-        match &mut self.audited {
-            Some((first, last)) if tens(first) == tens(&stamp) => {
-                *first = (*first).min(stamp);
-                *last = (*last).max(stamp);
-            }
-            _ => {
-                self.tell_audited();
-                self.audited = Some((stamp, stamp));
-            }
+        if self.audited.as_mut().is_some_and(|audited| audited.add(stamp)) {
+            return true;
         }
+        let Some(tens) = Tens::of(stamp) else {
+            return false;
+        };
+        self.tell_audited();
+        self.audited = Some(tens);
         true
     }
 
     fn tell_audited(&mut self) {
-        let told = self.audited.take();
-        for stamp in told.iter().flat_map(|(first, last)| [first, last]) {
-            if let Some(at) = std::str::from_utf8(stamp).ok().and_then(Time::parse) {
-                self.scan.scribe.passed(self.page, at);
-            }
+        let moments = self.audited.take().map(|audited| audited.moments());
+        for at in moments.into_iter().flatten().flatten() {
+            self.scan.scribe.passed(self.page, at);
         }
     }
 
@@ -246,21 +221,85 @@ impl<S: Scribe> Out<'_, S> {
 /// `2026-11-23T20:13:56.123456Z`
 type Stamp = [u8; 27];
 
+/// The first and the last of some moments within the same ten seconds.
+#[derive(Clone, Copy)]
+struct Tens {
+    /// `2026-11-23T20:13:5`
+    head: [u8; 18],
+    /// `6.123456`, which are ordered like what they stand for.
+    first: [u8; 8],
+    last: [u8; 8],
+}
+
+impl Tens {
+    fn of(stamp: &Stamp) -> Option<Tens> {
+        if !klog::has_form(stamp, b"dddd-dd-ddTdd:dd:dd.ddddddZ") {
+            return None;
+        }
+        let (head, rest) = stamp.split_first_chunk()?;
+        let (units, _) = rest.split_first_chunk()?;
+        Some(Tens {
+            head: *head,
+            first: *units,
+            last: *units,
+        })
+    }
+
+    /// Adds a moment, if it is one of those ten seconds.
+    fn add(&mut self, stamp: &Stamp) -> bool {
+        let Some((head, [units @ .., b'Z'])) = stamp.split_first_chunk() else {
+            return false;
+        };
+        let Ok(units) = <[u8; 8]>::try_from(units) else {
+            return false;
+        };
+        if *head != self.head || !are_seconds(units) {
+            return false;
+        }
+        let order = u64::from_be_bytes;
+        if order(units) < order(self.first) {
+            self.first = units;
+        }
+        if order(units) > order(self.last) {
+            self.last = units;
+        }
+        true
+    }
+
+    fn moments(&self) -> [Option<Time>; 2] {
+        [self.first, self.last].map(|units| {
+            let stamp = [&self.head[..], &units, b"Z"].concat();
+            Time::parse(std::str::from_utf8(&stamp).ok()?)
+        })
+    }
+}
+
+/// Whether bytes are like `6.123456`, without a look at each of them.
+fn are_seconds(units: [u8; 8]) -> bool {
+    const NOUGHT: u64 = u64::from_be_bytes(*b"0.000000");
+    const TENS: u64 = 0xf0ff_f0f0_f0f0_f0f0;
+    let digits = u64::from_be_bytes(units) ^ NOUGHT;
+    // A digit is below ten: six more do not make it sixteen.
+    digits & TENS == 0 && (digits + 0x0606_0606_0606_0606) & 0xf000_f0f0_f0f0_f0f0 == 0
+}
+
 /// When an audit event was written, as the API server writes it.
-fn audit_stamp(line: &[u8]) -> Option<Stamp> {
+fn audit_stamp(line: &[u8]) -> Option<&Stamp> {
     // It is one of the last members, and a word of a body would stand before it.
     let near = line.len().saturating_sub(NEAR_END);
-    let within = |from: usize| Some(from + KEY.find_iter(line.get(from..)?).last()? + KEY.needle().len());
+    let within = |from: usize| Some(from + FIND_KEY.find_iter(line.get(from..)?).last()? + KEY.len());
     let from = before_annotations(line)
         .or_else(|| within(near))
         .or_else(|| within(0))?;
-    let stamp: Stamp = line.get(from..from + 27)?.try_into().ok()?;
-    let fits = klog::has_form(&stamp, b"dddd-dd-ddTdd:dd:dd.ddddddZ");
-    (fits && line.get(from + 27) == Some(&b'"')).then_some(stamp)
+    let (stamp, after) = line.get(from..)?.split_first_chunk()?;
+    after.starts_with(b"\"").then_some(stamp)
 }
 
 /// Before the time of an event.
-static KEY: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"stageTimestamp\":\""));
+const KEY: &[u8] = b"\"stageTimestamp\":\"";
+
+/// The same, to be searched for.
+static FIND_KEY: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new(KEY));
 
 /// Where the time begins, where it stands right before annotations that are the last member, as it does in most events:
 /// found without a search.
@@ -268,8 +307,8 @@ fn before_annotations(line: &[u8]) -> Option<usize> {
     let members = line.strip_suffix(b"}}")?;
     let before = members.get(..memchr::memrchr(b'{', members)?)?;
     let before = before.strip_suffix(b"\",\"annotations\":")?;
-    let from = before.len().checked_sub(27)?;
-    before.get(..from)?.ends_with(KEY.needle()).then_some(from)
+    let from = before.len().checked_sub(size_of::<Stamp>())?;
+    before.get(..from)?.ends_with(KEY).then_some(from)
 }
 
 /// Bytes at the end of an audit event in which its time is looked for first.
@@ -299,6 +338,23 @@ impl<S: Scribe> Sink for Out<'_, S> {
             Class::Audit => self.tally.audit += 1,
             Class::Object => self.tally.objects += 1,
             Class::Other | Class::More | Class::Blank => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_told_from_everything_like_them() {
+        let units = *b"6.123459";
+        for place in 0..units.len() {
+            for byte in 0..=u8::MAX {
+                let mut like = units;
+                like[place] = byte;
+                assert_eq!(are_seconds(like), klog::has_form(&like, b"d.dddddd"), "{like:?}");
+            }
         }
     }
 }

@@ -10,10 +10,13 @@ use super::cutter::{Cutter, Piece, is_wide, narrow};
 use super::frame::Unframed;
 use super::heading::Heading;
 use super::join::{self, Seam};
+use super::lanes::{self, Begin, Done};
 use super::recast::Recast;
-use super::scan::{Chunk, Scan, Scanned};
+use super::regions::Regions;
+use super::scan::Scan;
 use super::tally::Tally;
 use super::{Context, Record, Scribe, Summary, docs};
+use crate::bundle::Direct;
 
 /// Bytes of a log that are read at once.
 const CHUNK: usize = 1 << 19;
@@ -23,7 +26,7 @@ pub fn read<S: Scribe>(
     bytes: &mut dyn Read,
     context: &Context<'_>,
     scribe: &S,
-    take: &mut dyn FnMut(S::Page),
+    take: &mut (dyn FnMut(S::Page) + Send),
 ) -> io::Result<Summary> {
     read_in(bytes, context, CHUNK, scribe, take)
 }
@@ -34,7 +37,7 @@ fn read_in<S: Scribe>(
     context: &Context<'_>,
     chunk: usize,
     scribe: &S,
-    take: &mut dyn FnMut(S::Page),
+    take: &mut (dyn FnMut(S::Page) + Send),
 ) -> io::Result<Summary> {
     let mut source = Source {
         context: *context,
@@ -43,7 +46,6 @@ fn read_in<S: Scribe>(
         take,
         tally: Tally::default(),
         heading: Heading::default(),
-        long: 0,
         summary: Summary::default(),
     };
     let mut head = Vec::new();
@@ -54,8 +56,8 @@ fn read_in<S: Scribe>(
     } else {
         source.unframed(&mut Unframed::new(head, bytes, context.limits.line_bytes))?;
     }
-    if source.long > 0 {
-        let (lines, most) = (source.long, context.limits.line_bytes);
+    if source.tally.long > 0 {
+        let (lines, most) = (source.tally.long, context.limits.line_bytes);
         let note = format!("{lines} lines longer than {most} bytes were cut");
         source.summary.notes.push(note);
     }
@@ -69,12 +71,10 @@ struct Source<'c, 's, S: Scribe> {
     /// Bytes of a log that are read at once.
     chunk: usize,
     scribe: &'s S,
-    take: &'s mut dyn FnMut(S::Page),
+    take: &'s mut (dyn FnMut(S::Page) + Send),
     tally: Tally,
     /// What the lines so far say of those below.
     heading: Heading,
-    /// Lines that were cut.
-    long: u64,
     summary: Summary,
 }
 
@@ -86,7 +86,8 @@ impl<S: Scribe> Source<'_, '_, S> {
         if docs::promises(&head) {
             self.whole(head, None, bytes)?;
         } else {
-            self.log(&mut Cursor::new(head).chain(&mut *bytes), 1, self.chunk)?;
+            let direct = self.context.direct.filter(|_| !bytes.is_framed());
+            self.log(&mut Cursor::new(head).chain(&mut *bytes), 1, self.chunk, direct)?;
         }
         self.summary.bytes = bytes.taken_off().unwrap_or(self.summary.bytes);
         Ok(())
@@ -110,7 +111,7 @@ impl<S: Scribe> Source<'_, '_, S> {
                 }
                 narrow(&whole, big)
             }
-            None if more => return self.log(&mut Cursor::new(whole).chain(bytes), 1, self.chunk),
+            None if more => return self.log(&mut Cursor::new(whole).chain(bytes), 1, self.chunk, None),
             None => String::from_utf8_lossy(&whole).into_owned(),
         };
         let depth = self.context.limits.json_depth;
@@ -126,7 +127,7 @@ impl<S: Scribe> Source<'_, '_, S> {
             for (line, lines) in held.left {
                 // A text of many small values must not cost a large piece for each.
                 let chunk = self.chunk.min(lines.len() + 1);
-                self.log(&mut Cursor::new(lines.as_bytes()), line, chunk)?;
+                self.log(&mut Cursor::new(lines.as_bytes()), line, chunk, None)?;
                 self.context.near = self.tally.near().or(self.context.near);
             }
         }
@@ -135,14 +136,16 @@ impl<S: Scribe> Source<'_, '_, S> {
         Ok(())
     }
 
-    /// Reads lines in chunks of that size, the first line with that number: while some chunks are parsed, the next are
-    /// read.
-    fn log(&mut self, bytes: &mut dyn Read, first: u32, chunk: usize) -> io::Result<()> {
+    /// Reads lines in chunks of that size, the first line with that number; those behind the first chunk from the disk,
+    /// where they lie there as they are.
+    fn log(&mut self, bytes: &mut dyn Read, first: u32, chunk: usize, direct: Option<&Direct<'_>>) -> io::Result<()> {
         let limits = self.context.limits;
         let mut recast = Recast::new(bytes, limits.line_bytes)?;
+        let direct = direct.filter(|_| recast.is_plain());
         let mut cutter = Cutter::new(&mut recast, limits.line_bytes);
-        let mut batch = cutter.batch(1, chunk)?;
-        let anchor = Anchor::of(batch.first().map_or(&[][..], Piece::bytes), &self.context);
+        let mut piece = Piece::default();
+        cutter.next(&mut piece, chunk)?;
+        let anchor = Anchor::of(piece.bytes(), &self.context);
         let scan = Scan {
             anchor: &anchor,
             limits,
@@ -152,30 +155,38 @@ impl<S: Scribe> Source<'_, '_, S> {
                 threads => threads,
             },
         };
-        let width = 2 * rayon::current_num_threads();
+        let mut begin = Begin {
+            line: first,
+            heading: std::mem::take(&mut self.heading),
+        };
         let mut seam = Seam::default();
-        let mut line = first;
-        while !batch.is_empty() {
-            let chunks: Vec<Chunk<'_>> = batch
-                .iter()
-                .map(|piece| self.chunk_of(piece, first, &mut line))
-                .collect();
-            let (scanned, next) = scan.all(&chunks, || cutter.batch(width, chunk));
-            for (chunk, scanned) in chunks.into_iter().zip(scanned) {
-                seam = self.stitch(&scan, seam, &chunk, scanned);
-            }
-            cutter.take_back(std::mem::replace(&mut batch, next?));
+        let mut take = |done: Done<S::Page>| seam = self.stitch(&scan, std::mem::take(&mut seam), done);
+        let mut beyond = 0;
+        if cutter.is_done() {
+            piece.rule();
+            take(Done::of(&scan, &begin.chunk(&piece, true)));
+        } else if let Some(file) = direct.filter(|file| file.size() > cutter.at()) {
+            let regions = Regions {
+                file,
+                from: cutter.at(),
+                size: chunk,
+                most: limits.line_bytes,
+            };
+            begin = lanes::regions(&scan, piece, &regions, begin, &mut take);
+            beyond = file.size() - cutter.read;
+        } else {
+            begin = lanes::stream(&scan, piece, &mut cutter, chunk, begin, &mut take)?;
         }
+        self.heading = begin.heading;
         let mut page = self.scribe.page();
         let mut out = scan.out(&mut page, &mut self.tally, &self.heading);
         join::end(seam, &mut out);
         (self.take)(page);
-        self.long += cutter.long + std::mem::take(&mut self.tally.long);
-        self.summary.bytes = cutter.read;
+        self.summary.bytes = cutter.read + beyond;
         if !recast.is_plain() {
             self.summary.bytes = recast.read;
         }
-        self.summary.lines = u64::from(line - first);
+        self.summary.lines = u64::from(begin.line - first);
         if self.tally.anchor.is_none() || self.tally.klog > 0 && self.tally.unanchored {
             self.tally.unanchored = self.tally.klog == 0;
             self.tally.anchor = Some(anchor);
@@ -183,24 +194,11 @@ impl<S: Scribe> Source<'_, '_, S> {
         Ok(())
     }
 
-    fn chunk_of<'b>(&mut self, piece: &'b Piece, first: u32, line: &mut u32) -> Chunk<'b> {
-        let chunk = Chunk {
-            piece,
-            first: *line == first,
-            line: *line,
-            heading: self.heading.clone(),
-        };
-        if piece.mixed {
-            self.heading.chunk(piece.bytes());
-        }
-        *line = line.saturating_add(u32::try_from(piece.lines().len()).unwrap_or(u32::MAX));
-        chunk
-    }
-
     /// Closes the gap before a chunk, and hands on what was written of both.
-    fn stitch(&mut self, scan: &Scan<'_, S>, seam: Seam, chunk: &Chunk<'_>, scanned: Scanned<S::Page>) -> Seam {
+    fn stitch(&mut self, scan: &Scan<'_, S>, seam: Seam, done: Done<S::Page>) -> Seam {
+        let Done { heading, scanned } = done;
         let mut page = self.scribe.page();
-        let mut out = scan.out(&mut page, &mut self.tally, &chunk.heading);
+        let mut out = scan.out(&mut page, &mut self.tally, &heading);
         let (backwards, most) = (scan.anchor.newest_first, scan.limits.line_bytes);
         let seam = join::stitch(seam, scanned.edges, backwards, most, &mut out);
         (self.take)(page);
@@ -212,6 +210,9 @@ impl<S: Scribe> Source<'_, '_, S> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
     use crate::bundle::Limits;
     use crate::record::Body;
@@ -245,6 +246,27 @@ mod tests {
 
     /// Line, lines, kind and text of each record, in the order of lines.
     fn seen(bytes: &[u8], chunk: usize, limits: &Limits) -> (Vec<(u32, u32, String)>, Summary) {
+        seen_in(bytes, None, chunk, limits)
+    }
+
+    /// The same of bytes that lie on the disk, too.
+    fn seen_on_disk(bytes: &[u8], chunk: usize, limits: &Limits) -> (Vec<(u32, u32, String)>, Summary) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("adtrace-source-{}-{number}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let direct = Direct::of(&file, &file.metadata().unwrap(), &limits.meter);
+        seen_in(bytes, direct.as_ref(), chunk, limits)
+    }
+
+    fn seen_in(
+        bytes: &[u8],
+        direct: Option<&Direct<'_>>,
+        chunk: usize,
+        limits: &Limits,
+    ) -> (Vec<(u32, u32, String)>, Summary) {
         let context = Context {
             path: "a.log",
             modified: None,
@@ -253,6 +275,7 @@ mod tests {
             zone: None,
             limits,
             inflates: false,
+            direct,
         };
         let mut found = Vec::new();
         let mut take = |page| found.extend(page);
@@ -345,12 +368,58 @@ mod tests {
             ..Limits::default()
         };
         let text = format!("{KLOG}{}\n{KLOG}short\n", "x".repeat(500));
-        let (found, summary) = seen(text.as_bytes(), 32, &limits);
-        assert_eq!(found.len(), 2);
-        assert_eq!(
-            (summary.lines, summary.notes),
-            (2, vec!["1 lines longer than 60 bytes were cut".to_owned()])
-        );
+        for chunk in [32, 100, 1000] {
+            for (found, summary) in [
+                seen(text.as_bytes(), chunk, &limits),
+                seen_on_disk(text.as_bytes(), chunk, &limits),
+            ] {
+                assert_eq!(found.len(), 2);
+                assert_eq!(
+                    (summary.bytes, summary.lines, summary.notes),
+                    (
+                        text.len() as u64,
+                        2,
+                        vec!["1 lines longer than 60 bytes were cut".to_owned()]
+                    )
+                );
+            }
+        }
+    }
+
+    /// Breaks down at a word.
+    struct Faulty;
+
+    impl Scribe for Faulty {
+        type Page = ();
+
+        fn page(&self) {}
+
+        fn matters(&self, _line: &[u8]) -> bool {
+            true
+        }
+
+        fn passed(&self, (): &mut (), _at: Time) {}
+
+        fn record(&self, (): &mut (), record: &Record<'_>) {
+            assert!(!record.raw.contains("fault"), "as asked");
+        }
+    }
+
+    #[test]
+    fn a_lane_that_breaks_down_leaves_nobody_waiting() {
+        let text = format!("{KLOG}well\n").repeat(200) + KLOG + "fault\n" + &format!("{KLOG}well\n").repeat(200);
+        let context = Context {
+            path: "a.log",
+            modified: None,
+            near: None,
+            year: None,
+            zone: None,
+            limits: &Limits::default(),
+            inflates: false,
+            direct: None,
+        };
+        let read = || read_in(&mut text.as_bytes(), &context, 50, &Faulty, &mut |()| ());
+        assert!(std::panic::catch_unwind(read).is_err());
     }
 
     /// Lines of a bare log.
@@ -380,12 +449,17 @@ mod tests {
                 proptest::collection::vec(proptest::sample::select(WRAPPED), 1..40),
             ],
             chunk in 1_usize..300,
+            line_bytes in proptest::prop_oneof![20_usize..90, proptest::strategy::Just(1 << 20)],
+            ends in proptest::bool::ANY,
         ) {
-            let text = lines.join("\n");
-            let limits = Limits::default();
-            let (cut, whole) = (seen(text.as_bytes(), chunk, &limits), seen(text.as_bytes(), CHUNK, &limits));
-            proptest::prop_assert_eq!(cut.0, whole.0);
-            proptest::prop_assert_eq!(cut.1.lines, whole.1.lines);
+            let text = lines.join("\n") + if ends { "\n" } else { "" };
+            let limits = Limits { line_bytes, ..Limits::default() };
+            let whole = seen(text.as_bytes(), CHUNK, &limits);
+            for cut in [seen(text.as_bytes(), chunk, &limits), seen_on_disk(text.as_bytes(), chunk, &limits)] {
+                proptest::prop_assert_eq!(&cut.0, &whole.0);
+                let told = |summary: &Summary| (summary.bytes, summary.lines, summary.notes.clone());
+                proptest::prop_assert_eq!(told(&cut.1), told(&whole.1));
+            }
         }
     }
 }
