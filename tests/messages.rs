@@ -8,7 +8,7 @@ use std::fmt::Write;
 use adtrace::bundle::Limits;
 use adtrace::fact::text::Names;
 use adtrace::fact::{Detail, Fact, Kind, Party, klog};
-use adtrace::record::{self, Body, Context, Record, Scribe};
+use adtrace::record::{self, Body, Context, Outer, Record, Scribe};
 use adtrace::time::Time;
 
 const CATALOGUE: &str = include_str!("../fixtures/messages.tsv");
@@ -242,7 +242,7 @@ impl Scribe for Reader<'_> {
         adtrace::fact::filter::matters(line)
     }
 
-    fn passed(&self, _page: &mut Vec<Fact>, _at: Time) {}
+    fn passed(&self, _page: &mut Vec<Fact>, _at: Time, _outer: &Outer<'_>) {}
 
     fn record(&self, page: &mut Vec<Fact>, record: &Record<'_>) {
         if let Body::Klog(klog) = &record.body {

@@ -32,7 +32,12 @@ pub fn matters(line: &[u8]) -> bool {
     if line.starts_with(b"{") {
         return audit_matters(line);
     }
-    NEEDLES.as_ref().is_none_or(|needles| needles.finds(behind_stamp(line)))
+    NEEDLES.as_ref().is_none_or(|needles| needles.finds(behind_stamp(line))) || is_coloured(line)
+}
+
+/// Whether a terminal's escapes may stand within words.
+fn is_coloured(text: &[u8]) -> bool {
+    memchr::memchr(0x1b, text).is_some()
 }
 
 /// A klog line without its date, time and process, in which no needle begins.
@@ -69,7 +74,8 @@ fn audit_matters(line: &[u8]) -> bool {
         return false;
     }
     let verb = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
-    audit::is_write(verb) && audit::could_matter(uri, || resource(rest))
+    // What is neither may have been one.
+    !audit::is_write(verb) || is_coloured(uri) || audit::could_matter(uri, || resource(rest))
 }
 
 /// Where the path begins, if what stands before it is as the API server writes it: told without a search.
@@ -137,6 +143,10 @@ mod tests {
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/nodes/n/status?x=y","verb":"patch","user":{}}"#,
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/storage.k8s.io/v1/volumeattachments","verb":"create","user":{}}"#,
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","requestURI":"/x"}"#,
+            // Somebody looked for words, and they are coloured.
+            "I1125 02:15:03.000001      59 reconciler.go:12] attacherDetacher.\u{1b}[01;31m\u{1b}[KAttach\u{1b}[mVolume started",
+            "{\"kind\":\"Event\",\"requestURI\":\"/apis/storage.k8s.io/v1/\u{1b}[01;31mvolume\u{1b}[mattachments\",\"verb\":\"create\"}",
+            "{\"kind\":\"Event\",\"requestURI\":\"/apis/storage.k8s.io/v1/volumeattachments\",\"verb\":\"\u{1b}[01;31mcreate\u{1b}[m\"}",
             // The path is damaged, what the request is about is not.
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/storage.k8s.io/v1/volumeatt?chments","verb":"create","user":{},"objectRef":{"resource":"volumeattachments"}}"#,
         ] {

@@ -125,8 +125,8 @@ impl record::Scribe for Scribe {
         !self.filter || filter::matters(line)
     }
 
-    fn passed(&self, page: &mut Page, at: Time) {
-        let party = speaker(self.party.as_ref(), &Outer::default(), &mut page.names);
+    fn passed(&self, page: &mut Page, at: Time, outer: &Outer<'_>) {
+        let party = speaker(self.party.as_ref(), outer, &mut page.names);
         page.voices.heard(party.as_ref(), at);
     }
 

@@ -71,21 +71,7 @@ impl Bodies<'_> {
         evidence: &mut Option<Evidence>,
         visit: &mut Visit<'_>,
     ) {
-        let mut tell = |body: Body<'_>, raw: &str| {
-            let outer = Outer {
-                at: layers.stamp.map(|stamp| self.anchor.moment(stamp)),
-                host: layers.host,
-                program: layers.program,
-                pod: layers.pod,
-            };
-            visit(&Record {
-                line: place.line,
-                lines: place.lines,
-                outer,
-                body,
-                raw,
-            });
-        };
+        let mut tell = |body: Body<'_>, raw: &str| self.tell(place, layers, body, raw, visit);
         match payload {
             Payload::Audit(text) => {
                 let mended = self.mended(text);
@@ -111,38 +97,59 @@ impl Bodies<'_> {
                     });
                 }
             }
-            Payload::Text(text) => match klog::header(text) {
-                Ok((rest, header)) => {
-                    if !self.anchor.is_own() && evidence.is_none() {
-                        *evidence = anchor::in_message(header.written, rest);
-                    }
-                    let at = self.anchor.place(header.written, layers.stamp);
-                    let (message, pairs) = klog::message(rest);
-                    let klog::Header {
-                        severity,
-                        file,
-                        file_line,
-                        ..
-                    } = header;
-                    tell(
-                        Body::Klog(Klog {
-                            severity,
-                            at,
-                            file,
-                            file_line,
-                            message,
-                            pairs,
-                            text,
-                        }),
-                        text,
-                    );
-                }
-                Err(_) => match headless(text) {
-                    Some(line) => tell(Body::Klog(line), text),
-                    None => self.unknown(place, layers, text, evidence, visit),
-                },
+            Payload::Text(text) => match klog::apart(text) {
+                Some(lines) => lines.for_each(|line| self.line(place, layers, line, evidence, visit)),
+                None => self.line(place, layers, text, evidence, visit),
             },
         }
+    }
+
+    /// A text that is no JSON as it stands.
+    fn line(
+        &self,
+        place: Place,
+        layers: &Layers<'_>,
+        text: &str,
+        evidence: &mut Option<Evidence>,
+        visit: &mut Visit<'_>,
+    ) {
+        let Ok((rest, header)) = klog::header(text) else {
+            match headless(text) {
+                Some(line) => self.tell(place, layers, Body::Klog(line), text, visit),
+                None => self.unknown(place, layers, text, evidence, visit),
+            }
+            return;
+        };
+        if !self.anchor.is_own() && evidence.is_none() {
+            *evidence = anchor::in_message(header.written, rest);
+        }
+        let (message, pairs) = klog::message(rest);
+        let line = Klog {
+            severity: header.severity,
+            at: self.anchor.place(header.written, layers.stamp),
+            file: header.file,
+            file_line: header.file_line,
+            message,
+            pairs,
+            text,
+        };
+        self.tell(place, layers, Body::Klog(line), text, visit);
+    }
+
+    fn tell(&self, place: Place, layers: &Layers<'_>, body: Body<'_>, raw: &str, visit: &mut Visit<'_>) {
+        let outer = Outer {
+            at: layers.stamp.map(|stamp| self.anchor.moment(stamp)),
+            host: layers.host,
+            program: layers.program,
+            pod: layers.pod,
+        };
+        visit(&Record {
+            line: place.line,
+            lines: place.lines,
+            outer,
+            body,
+            raw,
+        });
     }
 
     /// A text without a header: JSON that was cut, or none.
@@ -157,33 +164,18 @@ impl Bodies<'_> {
         match self.mended(text) {
             Some(mended) => peel::within(&mended, *layers, &mut |layers, payload| match payload {
                 // Mended once is enough: what is still no known JSON is text.
-                Payload::Text(inner) if inner.starts_with('{') => self.text(place, layers, text, visit),
+                Payload::Text(inner) if inner.starts_with('{') => {
+                    self.tell(place, layers, Body::Text(text), text, visit);
+                }
                 other => self.payload(place, layers, other, evidence, visit),
             }),
-            None => self.text(place, layers, text, visit),
+            None => self.tell(place, layers, Body::Text(text), text, visit),
         }
-    }
-
-    fn text(&self, place: Place, layers: &Layers<'_>, text: &str, visit: &mut Visit<'_>) {
-        let at = layers.stamp.map(|stamp| self.anchor.moment(stamp));
-        let outer = Outer {
-            at,
-            host: layers.host,
-            program: layers.program,
-            pod: layers.pod,
-        };
-        visit(&Record {
-            line: place.line,
-            lines: place.lines,
-            outer,
-            body: Body::Text(text),
-            raw: text,
-        });
     }
 
     /// JSON that does not parse, made whole.
     fn mended(&self, text: &str) -> Option<String> {
-        let sound = !text.starts_with("{\"") || (text.ends_with('}') && !mend::is_curled(text));
+        let sound = !text.starts_with("{\"") || (text.ends_with('}') && !mend::is_spoilt(text));
         if sound || mend::is_whole(text) {
             return None;
         }

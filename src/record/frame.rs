@@ -22,6 +22,8 @@ struct Frame {
     indent: usize,
     /// `>` of a quotation.
     quoted: bool,
+    /// What makes each line an item of a list.
+    item: Option<&'static str>,
     /// The number of each line.
     numbered: bool,
     /// Its words went through a page.
@@ -91,7 +93,9 @@ impl<'r> Unframed<'r> {
         } else {
             self.made.extend_from_slice(&piece);
         }
-        if piece.ends_with(b"\n") && !self.made.ends_with(b"\n") {
+        // A last line of nothing but its frame is a line, too.
+        let ends = piece.ends_with(b"\n") || (self.made.is_empty() && !piece.is_empty());
+        if ends && !self.made.ends_with(b"\n") {
             self.made.push(b'\n');
         }
         self.frame.marked = false;
@@ -130,6 +134,7 @@ impl Frame {
         let bare = Frame {
             indent: if even { indent } else { 0 },
             quoted: lines().all(|line| line.trim_start().starts_with('>')) && lines().next().is_some(),
+            item: ITEMS.into_iter().find(|item| is_list(text, item)),
             numbered: is_numbered(text),
             marked: text.len() < head.len(),
             spoilt: false,
@@ -156,11 +161,27 @@ impl Frame {
                 line = inner.strip_prefix(' ').unwrap_or(inner);
                 rest = line;
             }
+        } else if let Some(item) = self.item {
+            let text = line.trim_start_matches(' ');
+            line = text
+                .strip_prefix(item)
+                .or_else(|| text.strip_prefix(item.trim_end()))
+                .unwrap_or(text);
         } else if line.bytes().take(self.indent).all(|byte| matches!(byte, b' ' | b'\t')) {
             line = line.get(self.indent..).unwrap_or(line);
         }
         line
     }
+}
+
+/// What stands before the items of a list, or before the lines of a change.
+const ITEMS: [&str; 5] = ["- ", "* ", "+ ", "\u{2022} ", "\u{b7} "];
+
+/// Whether all lines are items; one alone tells nothing.
+fn is_list(text: &str, item: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
+    let is_item = |line: &str| line.trim_start_matches(' ').starts_with(item) || line.trim() == item.trim_end();
+    lines.next().is_some_and(is_item) && lines.peek().is_some() && lines.all(is_item)
 }
 
 /// The number before a line, and what follows it: `  12<tab>text`, `12 text`, `12 | text`.
@@ -219,6 +240,9 @@ mod tests {
             each("\t"),
             each("> "),
             each(">> "),
+            each("- "),
+            each("\u{2022} "),
+            each("- ").replace("- \n", "-\n"),
             numbers(|number, line| format!("{number:>6}\t{line}\n")),
             numbers(|number, line| format!("{number} {line}\n")),
             numbers(|number, line| format!("{number} | {line}\n")),
@@ -241,10 +265,18 @@ mod tests {
             "> a\nb\n",
             "1 a\n3 b\n",
             "7 a\n",
+            "- a\n",
+            "- a\n- b\nc\n",
+            "- a\n- b\n  c\n- d\n",
             "2026-11-23 a\n2027-11-23 b\n",
         ] {
             assert_eq!(unframed(text), (text.to_owned(), text.len() as u64));
         }
+    }
+
+    #[test]
+    fn a_last_line_of_nothing_but_its_frame_is_a_line() {
+        assert_eq!(unframed("    a\n    "), ("a\n\n".to_owned(), 10));
     }
 
     #[test]

@@ -114,6 +114,35 @@ pub fn begins(line: &[u8]) -> bool {
     }
 }
 
+/// The lines that a text without line ends holds, if it begins with a header and others follow outside of quotes.
+#[must_use]
+pub fn apart(text: &str) -> Option<impl Iterator<Item = &str>> {
+    // Most lines hold no second place in the sources.
+    let places = memchr::memmem::find_iter(text.as_bytes(), ".go:").take(2).count();
+    if places < 2 || !begins(text.as_bytes()) {
+        return None;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let mut ends = Vec::new();
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        quoted ^= byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        let rest = text.get(at..).filter(|rest| !quoted && begins(rest.as_bytes()));
+        if rest.is_some_and(|rest| header(rest).is_ok()) {
+            ends.push(at);
+        }
+    }
+    if ends.is_empty() {
+        return None;
+    }
+    ends.push(text.len());
+    let mut from = 0;
+    let lines = ends
+        .into_iter()
+        .filter_map(move |to| text.get(std::mem::replace(&mut from, to)..to));
+    Some(lines.map(str::trim_end))
+}
+
 /// `hh:mm:ss.` within the blanks after the date.
 fn has_clock(after: &[u8]) -> bool {
     let clock = after.get(4..).unwrap_or_default().trim_ascii_start();

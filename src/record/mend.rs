@@ -17,6 +17,12 @@ pub fn is_curled(text: &str) -> bool {
     memchr::memchr2(0xe2, 0xef, text.as_bytes()).is_some() && text.contains(CURLED)
 }
 
+/// Whether a text that ends like JSON may be none, as it was copied.
+#[must_use]
+pub fn is_spoilt(text: &str) -> bool {
+    is_curled(text) || memchr::memchr(b'\t', text.as_bytes()).is_some()
+}
+
 /// The text with such quotes turned back.
 #[must_use]
 pub fn straight(text: &str) -> String {
@@ -35,7 +41,8 @@ pub fn mend(text: &str, depth: usize) -> Option<String> {
     if !text.starts_with('{') {
         return None;
     }
-    let straight = straight(text);
+    // A tab stands for a blank, outside of a string and, where it was spoilt, in one.
+    let straight = straight(text).replace('\t', " ");
     if straight != text && is_whole(&straight) {
         return Some(straight);
     }
@@ -215,6 +222,12 @@ mod tests {
             mend("{\"a\u{201d}:[\u{201c}b\u{201d}],\u{201d}c\":\"d e", 9).as_deref(),
             Some(r#"{"a":["b"],"c":"d e"}"#)
         );
+    }
+
+    #[test]
+    fn tabs_within_words_are_blanks() {
+        assert!(is_spoilt("{\"a\":\"b\tc\"}"));
+        assert_eq!(mend("{\"a\":\"b\tc\"}", 9).as_deref(), Some(r#"{"a":"b c"}"#));
     }
 
     #[test]

@@ -96,8 +96,9 @@ pub trait Scribe: Sync {
     /// Whether a line of plain klog or audit JSON could say anything of interest. One that could not is passed over.
     fn matters(&self, line: &[u8]) -> bool;
 
-    /// Notes that a line of that moment was passed over; of lines of one chunk within ten seconds the first and the last.
-    fn passed(&self, page: &mut Self::Page, at: Time);
+    /// Notes that a line of that moment was passed over, and what is known around it; of lines of one chunk within ten
+    /// seconds the first and the last, at least.
+    fn passed(&self, page: &mut Self::Page, at: Time, outer: &Outer<'_>);
 
     /// Writes down what a record says.
     fn record(&self, page: &mut Self::Page, record: &Record<'_>);

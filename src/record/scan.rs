@@ -15,7 +15,7 @@ use super::heading::Heading;
 use super::join::{AUDIT, Class, Edges, Joiner, Sink, Unit, Whole};
 use super::tally::Tally;
 use super::wrap::Layers;
-use super::{Body, Record, Scribe, klog};
+use super::{Body, Outer, Record, Scribe, klog};
 use crate::bundle::Limits;
 use crate::time::Time;
 
@@ -127,6 +127,10 @@ impl<S: Scribe> Out<'_, S> {
 
     /// Hands on what a record says.
     fn read(&mut self, record: &Whole<'_>) {
+        if headed(&record.head).is_none() {
+            // It may say that others wrote what follows.
+            self.tell_passed();
+        }
         let bodies = Bodies {
             anchor: self.scan.anchor,
             json_depth: self.scan.limits.json_depth,
@@ -171,7 +175,7 @@ impl<S: Scribe> Out<'_, S> {
         self.passed
             .extend_from_slice(line.get(..line.len().min(HEADER)).unwrap_or(line));
         if begins {
-            self.tell_moment();
+            self.tell_moment(line);
         }
         true
     }
@@ -196,24 +200,29 @@ impl<S: Scribe> Out<'_, S> {
     fn tell_audited(&mut self) {
         let moments = self.audited.take().map(|audited| audited.moments());
         for at in moments.into_iter().flatten().flatten() {
-            self.scan.scribe.passed(self.page, at);
+            self.scan
+                .scribe
+                .passed(self.page, at, &self.heading.under(&Outer::default()));
         }
     }
 
     /// Tells the moments of the lines passed over last.
-    fn tell_passed(&mut self) {
+    pub fn tell_passed(&mut self) {
         self.tell_audited();
-        if !self.passed.is_empty() {
-            self.tell_moment();
-            self.passed.clear();
+        let passed = std::mem::take(&mut self.passed);
+        if !passed.is_empty() {
+            self.tell_moment(&passed);
         }
     }
 
-    fn tell_moment(&mut self) {
-        let text = String::from_utf8_lossy(&self.passed);
+    fn tell_moment(&mut self, line: &[u8]) {
+        let head = line.get(..line.len().min(HEADER)).unwrap_or(line);
+        let text = String::from_utf8_lossy(head);
         if let Ok((_, header)) = klog::header(&text) {
             let at = self.scan.anchor.place(header.written, None);
-            self.scan.scribe.passed(self.page, at);
+            self.scan
+                .scribe
+                .passed(self.page, at, &self.heading.under(&Outer::default()));
         }
     }
 }

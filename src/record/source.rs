@@ -181,6 +181,7 @@ impl<S: Scribe> Source<'_, '_, S> {
         let mut page = self.scribe.page();
         let mut out = scan.out(&mut page, &mut self.tally, &self.heading);
         join::end(seam, &mut out);
+        out.tell_passed();
         (self.take)(page);
         self.summary.bytes = cutter.read + beyond;
         if !recast.is_plain() {
@@ -201,6 +202,7 @@ impl<S: Scribe> Source<'_, '_, S> {
         let mut out = scan.out(&mut page, &mut self.tally, &heading);
         let (backwards, most) = (scan.anchor.newest_first, scan.limits.line_bytes);
         let seam = join::stitch(seam, scanned.edges, backwards, most, &mut out);
+        out.tell_passed();
         (self.take)(page);
         (self.take)(scanned.page);
         self.tally.add(scanned.tally);
@@ -215,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::bundle::Limits;
-    use crate::record::Body;
+    use crate::record::{Body, Outer};
     use crate::time::Time;
 
     /// Writes down line, lines, kind and text of each record; takes nothing for irrelevant.
@@ -232,7 +234,7 @@ mod tests {
             true
         }
 
-        fn passed(&self, _page: &mut Self::Page, _at: Time) {}
+        fn passed(&self, _page: &mut Self::Page, _at: Time, _outer: &Outer<'_>) {}
 
         fn record(&self, page: &mut Self::Page, record: &Record<'_>) {
             let body = match &record.body {
@@ -322,6 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_lost_their_ends_are_told_apart() {
+        let quoted = format!("{KLOG}a \"{KLOG}quoted\"");
+        let text = format!("{KLOG}1 \"x\" {KLOG}2{KLOG}3\n{quoted}\n");
+        let told = [format!("{KLOG}1 \"x\""), format!("{KLOG}2"), format!("{KLOG}3"), quoted];
+        assert_eq!(texts(&text), told);
+        assert_eq!(
+            texts(&format!("2026-11-23T20:13:56Z stderr F {KLOG}a {KLOG}b\n")).len(),
+            2
+        );
+    }
+
+    #[test]
     fn lines_that_a_terminal_broke_are_whole_again() {
         let text =
             format!("Jan 06 09:11:58 n k3s[1]: {KLOG}volume \"a-\nb\" pod\nJan 06 09:11:58 n k3s[1]: {KLOG}next\n");
@@ -398,7 +412,7 @@ mod tests {
             true
         }
 
-        fn passed(&self, (): &mut (), _at: Time) {}
+        fn passed(&self, (): &mut (), _at: Time, _outer: &Outer<'_>) {}
 
         fn record(&self, (): &mut (), record: &Record<'_>) {
             assert!(!record.raw.contains("fault"), "as asked");
