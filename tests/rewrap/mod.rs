@@ -67,6 +67,9 @@ pub const WAYS: &[Way] = &[
     way("journald short, newest first", newest_first),
     way("rotated, gzip", rotated),
     way("CRLF", crlf),
+    way("items of a list", |files| in_logs(files, |line| format!("- {line}"))),
+    way("numbered", numbered),
+    way("coloured by grep", coloured),
     way("collected twice", twice),
     way("journald short-iso", journal::short_iso),
     way("journald short-iso-precise", journal::short_iso_precise),
@@ -257,9 +260,40 @@ fn newest_first(files: &[File]) -> Vec<File> {
 }
 
 fn crlf(files: &[File]) -> Vec<File> {
+    in_logs(files, |line| line.replace('\n', "\r\n"))
+}
+
+/// With `cat -n`.
+fn numbered(files: &[File]) -> Vec<File> {
     each(files, |file, role| match role {
         Role::Other => vec![file.clone()],
-        _ => vec![File::new(&file.path, file.text().replace('\n', "\r\n"))],
+        _ => {
+            let text = file.text();
+            let lines = (1..).zip(text.split_inclusive('\n'));
+            let numbered: String = lines.map(|(number, line)| format!("{number:>6}\t{line}")).collect();
+            vec![File::new(&file.path, numbered)]
+        }
+    })
+}
+
+/// With `grep --color=always -i -E 'attach|volume|$'`.
+fn coloured(files: &[File]) -> Vec<File> {
+    const WORDS: [&str; 6] = ["Attach", "attach", "Volume", "volume", "Detach", "detach"];
+    in_logs(files, |line| {
+        WORDS.iter().fold(line.to_owned(), |line, word| {
+            line.replace(word, &format!("\u{1b}[01;31m\u{1b}[K{word}\u{1b}[m\u{1b}[K"))
+        })
+    })
+}
+
+/// Each line of each log made another.
+fn in_logs(files: &[File], of: fn(&str) -> String) -> Vec<File> {
+    each(files, |file, role| match role {
+        Role::Other => vec![file.clone()],
+        _ => vec![File::new(
+            &file.path,
+            file.text().split_inclusive('\n').map(of).collect::<String>(),
+        )],
     })
 }
 
