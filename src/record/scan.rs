@@ -76,8 +76,9 @@ impl<S: Scribe> Scan<'_, S> {
     }
 }
 
-/// How many bytes of a klog line hold its header, whatever the file's name.
-const HEADER: usize = 160;
+/// How many bytes of a klog line are looked at for its moment: they hold its header, whatever the file's name, and those of
+/// lines that lost their ends.
+const LOOKED_AT: usize = 4096;
 
 /// Counts lines, and turns whole records into bodies.
 pub struct Out<'o, S: Scribe> {
@@ -85,7 +86,7 @@ pub struct Out<'o, S: Scribe> {
     page: &'o mut S::Page,
     tally: &'o mut Tally,
     heading: Heading,
-    /// The header of the klog line that was passed over last; empty for none.
+    /// The klog line that was passed over last; empty for none.
     passed: Vec<u8>,
     /// Those of the audit events passed over last.
     audited: Option<Tens>,
@@ -170,13 +171,13 @@ impl<S: Scribe> Out<'_, S> {
         if !same {
             self.tell_passed();
         }
-        let begins = self.passed.is_empty();
+        // A line that only looks like one with a header tells no moment, and must not stand for those that do.
+        if self.passed.is_empty() && !self.tell_moment(line) {
+            return false;
+        }
         self.passed.clear();
         self.passed
-            .extend_from_slice(line.get(..line.len().min(HEADER)).unwrap_or(line));
-        if begins {
-            self.tell_moment(line);
-        }
+            .extend_from_slice(line.get(..line.len().min(LOOKED_AT)).unwrap_or(line));
         true
     }
 
@@ -215,15 +216,24 @@ impl<S: Scribe> Out<'_, S> {
         }
     }
 
-    fn tell_moment(&mut self, line: &[u8]) {
-        let head = line.get(..line.len().min(HEADER)).unwrap_or(line);
+    /// Tells the moment of a klog line, and of those that are one with it, if they have any.
+    fn tell_moment(&mut self, line: &[u8]) -> bool {
+        let head = line.get(..line.len().min(LOOKED_AT)).unwrap_or(line);
         let text = String::from_utf8_lossy(head);
-        if let Ok((_, header)) = klog::header(&text) {
-            let at = self.scan.anchor.place(header.written, None);
-            self.scan
-                .scribe
-                .passed(self.page, at, &self.heading.under(&Outer::default()));
+        match klog::apart(&text) {
+            Some(mut lines) => lines.all(|line| self.tell_moment_of(line)),
+            None => self.tell_moment_of(&text),
         }
+    }
+
+    fn tell_moment_of(&mut self, line: &str) -> bool {
+        let Ok((_, header)) = klog::header(line) else {
+            return false;
+        };
+        let at = self.scan.anchor.place(header.written, None);
+        let outer = self.heading.under(&Outer::default());
+        self.scan.scribe.passed(self.page, at, &outer);
+        true
     }
 }
 

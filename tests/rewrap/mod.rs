@@ -67,8 +67,10 @@ pub const WAYS: &[Way] = &[
     way("journald short, newest first", newest_first),
     way("rotated, gzip", rotated),
     way("CRLF", crlf),
-    way("items of a list", |files| in_logs(files, |line| format!("- {line}"))),
-    way("numbered", numbered),
+    way("items of a list", |files| in_logs(files, |_, line| format!("- {line}"))),
+    way("numbered", |files| {
+        in_logs(files, |number, line| format!("{number:>6}\t{line}"))
+    }),
     way("coloured by grep", coloured),
     way("collected twice", twice),
     way("journald short-iso", journal::short_iso),
@@ -260,40 +262,31 @@ fn newest_first(files: &[File]) -> Vec<File> {
 }
 
 fn crlf(files: &[File]) -> Vec<File> {
-    in_logs(files, |line| line.replace('\n', "\r\n"))
-}
-
-/// With `cat -n`.
-fn numbered(files: &[File]) -> Vec<File> {
-    each(files, |file, role| match role {
-        Role::Other => vec![file.clone()],
-        _ => {
-            let text = file.text();
-            let lines = (1..).zip(text.split_inclusive('\n'));
-            let numbered: String = lines.map(|(number, line)| format!("{number:>6}\t{line}")).collect();
-            vec![File::new(&file.path, numbered)]
-        }
-    })
+    in_logs(files, |_, line| line.replace('\n', "\r\n"))
 }
 
 /// With `grep --color=always -i -E 'attach|volume|$'`.
 fn coloured(files: &[File]) -> Vec<File> {
     const WORDS: [&str; 6] = ["Attach", "attach", "Volume", "volume", "Detach", "detach"];
-    in_logs(files, |line| {
+    in_logs(files, |_, line| {
         WORDS.iter().fold(line.to_owned(), |line, word| {
             line.replace(word, &format!("\u{1b}[01;31m\u{1b}[K{word}\u{1b}[m\u{1b}[K"))
         })
     })
 }
 
-/// Each line of each log made another.
-fn in_logs(files: &[File], of: fn(&str) -> String) -> Vec<File> {
-    each(files, |file, role| match role {
-        Role::Other => vec![file.clone()],
-        _ => vec![File::new(
+/// Each line of each log, and its number, made another.
+fn in_logs(files: &[File], of: fn(usize, &str) -> String) -> Vec<File> {
+    each(files, |file, role| {
+        if role == &Role::Other {
+            return vec![file.clone()];
+        }
+        let text = file.text();
+        let lines = (1..).zip(text.split_inclusive('\n'));
+        vec![File::new(
             &file.path,
-            file.text().split_inclusive('\n').map(of).collect::<String>(),
-        )],
+            lines.map(|(number, line)| of(number, line)).collect::<String>(),
+        )]
     })
 }
 
