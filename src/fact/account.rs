@@ -17,6 +17,9 @@ use super::scribe::{self, PUZZLING_KEPT, Page, Pasted as Line, Told};
 use super::voices::Voices;
 use super::{Detail, Fact, Kind, Name, Party, Source, SourceId, Voice};
 
+/// Writers of one source that are told apart; those beyond count as one.
+const WRITERS: usize = 64;
+
 /// What grows while one source is read.
 pub struct Account<'r> {
     id: SourceId,
@@ -26,6 +29,8 @@ pub struct Account<'r> {
     source: Source,
     voices: Voices,
     fellows: fellows::Seen,
+    /// Pods, machines and streams of one party.
+    writers: Vec<Box<str>>,
     by_file: BTreeSet<Party>,
     runs: Runs,
     reader: &'r mut Reader,
@@ -47,6 +52,7 @@ impl<'r> Account<'r> {
             },
             voices: Voices::default(),
             fellows: fellows::Seen::default(),
+            writers: Vec::new(),
             by_file: BTreeSet::new(),
             runs: Runs::default(),
             reader,
@@ -59,7 +65,10 @@ impl<'r> Account<'r> {
     pub fn page(&mut self, page: Page) {
         for told in page.told {
             match told {
-                Told::Fact(fact) => self.keep(*fact),
+                Told::Fact(mut fact, writer) => {
+                    fact.writer = writer.map_or(0, |writer| self.number_of(writer));
+                    self.keep(*fact);
+                }
                 Told::Audit(fact, id, last) => self.request(*fact, id, last),
                 Told::Text(line) => self.text(&line),
             }
@@ -77,6 +86,16 @@ impl<'r> Account<'r> {
         source.not_understood += page.not_understood;
         source.puzzling.extend(page.puzzling);
         source.puzzling.truncate(PUZZLING_KEPT);
+    }
+
+    /// The number of a writer.
+    fn number_of(&mut self, writer: Box<str>) -> u16 {
+        let known = self.writers.iter().position(|known| *known == writer);
+        let index = known.unwrap_or(self.writers.len());
+        if known.is_none() && index < WRITERS {
+            self.writers.push(writer);
+        }
+        u16::try_from(index.min(WRITERS) + 1).unwrap_or(u16::MAX)
     }
 
     /// Moves a fact to the others, folding repeating ones.

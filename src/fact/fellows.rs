@@ -123,7 +123,14 @@ struct Half {
 }
 
 /// Who writes a pair, which, and about what.
-type Key = (Option<Party>, usize, Box<str>);
+type Key = (Who, usize, Box<str>);
+
+/// Who writes: a party, or a program that is none. Those of one machine do not all write as much.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Party(Party),
+    Program(Box<str>),
+}
 
 /// Lines of pairs that were read, in any order.
 #[derive(Clone, Debug, Default)]
@@ -132,12 +139,12 @@ pub struct Seen {
     /// What pairs were seen about.
     known: BTreeSet<Key>,
     /// Minutes in which both halves of a pair were seen, by party and pair.
-    together: BTreeSet<(Option<Party>, usize, i64)>,
+    together: BTreeSet<(Who, usize, i64)>,
 }
 
 impl Seen {
-    /// Notes a line, if it is one of a pair.
-    pub fn hear(&mut self, party: Option<&Party>, line: &Klog<'_>, number: u32) {
+    /// Notes a line of a party, or else of that program, if it is one of a pair.
+    pub fn hear(&mut self, party: Option<&Party>, program: Option<&str>, line: &Klog<'_>, number: u32) {
         let message = line.message.as_ref();
         if !message.starts_with(['S', 'L', 'W', 'C', 'G']) {
             return;
@@ -158,7 +165,11 @@ impl Seen {
             } else {
                 Box::default()
             };
-            self.put((party.cloned(), index, about), half);
+            let who = party.map_or_else(
+                || Who::Program(program.unwrap_or("").into()),
+                |party| Who::Party(party.clone()),
+            );
+            self.put((who, index, about), half);
         }
     }
 
@@ -208,7 +219,7 @@ impl Seen {
         let (from, to) = (alive.first()?.0 + EDGE, alive.last()?.1 - EDGE);
         let mut missed: Vec<(Half, &Fellows)> = Vec::new();
         for (key, halves) in &self.alone {
-            let (party, index, _) = key;
+            let (who, index, _) = key;
             let pair = FELLOWS.get(*index)?;
             let is_again = pair.recurs && self.known.contains(key);
             let should = |half: &&Half| {
@@ -221,7 +232,7 @@ impl Seen {
             let inside = |half: &&Half| from < half.at && half.at < to;
             let writes_both = |half: &&Half| {
                 let near = minute(half.at - NEAR)..=minute(half.at + NEAR);
-                let mut minutes = near.map(|minute| (party.clone(), *index, minute));
+                let mut minutes = near.map(|minute| (who.clone(), *index, minute));
                 minutes.any(|minute| self.together.contains(&minute))
             };
             let found = halves.iter().filter(should).filter(inside).filter(writes_both);
@@ -288,9 +299,14 @@ mod tests {
 
     /// What is lost of a log of kube-controller-manager, a second from line to line.
     fn lost(messages: &[&str]) -> Option<Lost> {
+        lost_of(&messages.iter().map(|message| ("kcm", *message)).collect::<Vec<_>>())
+    }
+
+    /// What is lost of lines of programs.
+    fn lost_of(lines: &[(&str, &str)]) -> Option<Lost> {
         let mut seen = Seen::default();
         let mut spans = Spans::new();
-        for (message, number) in messages.iter().zip(1..) {
+        for ((program, message), number) in lines.iter().zip(1..) {
             let text = format!("I1125 02:15:{number:02}.000000      59 x.go:12] {message}");
             let at = Time(i64::from(number) * 1_000_000);
             let line = Klog {
@@ -302,7 +318,7 @@ mod tests {
                 pairs: Vec::new(),
                 text: &text,
             };
-            seen.hear(Some(&Party::Controller), &line, number);
+            seen.hear(None, Some(program), &line, number);
             spans.extend((spans.is_empty()).then_some((at, at)));
             spans[0].1 = at;
         }
@@ -333,6 +349,17 @@ mod tests {
                 assert!(lost(cut).is_none() || is_orphan, "{cut:?}");
             }
         }
+    }
+
+    #[test]
+    fn of_two_programs_one_may_write_less() {
+        let lines = WHOLE.map(|message| ("kube-controller-manager", message));
+        let quiet = WHOLE.iter().filter(|message| !message.starts_with("Listing"));
+        let both: Vec<_> = lines
+            .into_iter()
+            .chain(quiet.map(|message| ("kube-scheduler", *message)))
+            .collect();
+        assert_eq!(lost_of(&both), None);
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! Lines that the reconciler repeats every pass, folded into one fact for each run of them.
 //!
 //! In: facts in the order of their source, either way round. Out: the same, with runs of chatter about one volume and
-//! node as one fact with a [`Repeat`]: the earliest line stands for the run. Any other fact of the source ends all runs.
+//! node as one fact with a [`Repeat`]: the earliest line stands for the run. Any other fact of who writes them ends all
+//! runs; what others write in the same source does not.
 
 use rustc_hash::FxHashMap;
 
 use super::rotation::stem;
-use super::{Fact, Kind, Name, Reading, Repeat};
+use super::{Fact, Kind, Name, Party, Reading, Repeat};
 use crate::time::Time;
 
 /// What a run is about.
 type Cell = (Kind, Option<Name>, Option<Name>);
 
-/// The runs that nothing has ended yet: the place of the fact that stands for each.
+/// The runs that nothing has ended yet, by who writes them: the place of the fact that stands for each.
 #[derive(Debug, Default)]
-pub struct Runs(FxHashMap<Cell, usize>);
+pub struct Runs(FxHashMap<(Party, u16), FxHashMap<Cell, usize>>);
 
 impl Runs {
     /// Adds a fact to `facts`, or to the run that it continues.
@@ -30,8 +31,9 @@ impl Runs {
         if !is_chatter(fact.kind) {
             return Some(fact);
         }
-        let run = self.0.get(&cell(&fact)).and_then(|at| facts.get_mut(*at));
-        match run {
+        let runs = self.0.get(&(fact.party.clone(), fact.writer));
+        let run = runs.and_then(|runs| runs.get(&cell(&fact)));
+        match run.and_then(|at| facts.get_mut(*at)) {
             Some(first) => {
                 join(first, fact);
                 None
@@ -42,10 +44,14 @@ impl Runs {
 
     /// Notes that a fact stands at that place.
     fn stands(&mut self, fact: &Fact, at: usize) {
+        let runs = self.0.entry((fact.party.clone(), fact.writer)).or_default();
         if is_chatter(fact.kind) {
-            self.0.insert(cell(fact), at);
-        } else {
+            runs.insert(cell(fact), at);
+        } else if fact.party == Party::Unknown {
+            // Anybody may have written it.
             self.0.clear();
+        } else {
+            runs.clear();
         }
     }
 }

@@ -225,6 +225,10 @@ pub struct Fact {
     pub at: Time,
     /// Who.
     pub party: Party,
+    /// Which of several pods, machines or streams that stand for one party in this source, counted from 1; 0 where
+    /// nothing tells them apart.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub writer: u16,
     /// What.
     pub kind: Kind,
     /// Unique volume name where the line has it, else the PV's name or the handle, as written.
@@ -264,6 +268,11 @@ pub struct Fact {
     pub detail: Detail,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_nought(number: &u16) -> bool {
+    *number == 0
+}
+
 impl Fact {
     /// Whether it has no time of its own: dumped objects, their lines, and version files.
     #[must_use]
@@ -279,6 +288,7 @@ impl Fact {
             line: 0,
             at,
             party,
+            writer: 0,
             kind,
             volume: None,
             pv: None,

@@ -10,6 +10,7 @@ const ENDS: &[&str] = &[
     ".bz2",
     ".log",
     ".previous",
+    "-previous",
     "/previous",
     "/current",
     ".old",
@@ -62,6 +63,7 @@ mod tests {
             "d/kubelet.log-20261123.xz",
             "d/kubelet-2026-11-23T20-13-56.123.log.gz",
             "d/kubelet.previous.log",
+            "d/kubelet-previous.log",
         ] {
             assert_eq!(stem(path), "d/kubelet", "{path}");
         }

@@ -34,8 +34,8 @@ pub struct Scribe {
 /// One statement of a page.
 #[derive(Debug)]
 pub enum Told {
-    /// A fact, its source not yet set.
-    Fact(Box<Fact>),
+    /// A fact, its source not yet set, and which pod, machine or stream of its party wrote it.
+    Fact(Box<Fact>, Option<Box<str>>),
     /// An API request: the event's ID, and whether its answer is in it.
     Audit(Box<Fact>, Box<str>, bool),
     /// A line that may be part of something pasted.
@@ -148,6 +148,13 @@ fn speaker(of_path: Option<&Party>, outer: &Outer<'_>, names: &mut Names) -> Opt
     }
 }
 
+/// Which of the processes of one party wrote a line: controllers and attachers run several at a time, of which one leads.
+fn writer_of(fact: &Fact, outer: &Outer<'_>) -> Option<Box<str>> {
+    let several = fact.call.is_none() && matches!(fact.party, Party::Controller | Party::Attacher);
+    let writer = outer.pod.or(outer.host).or(outer.program).filter(|_| several)?;
+    Some(writer.into())
+}
+
 /// Gives a kubelet's fact its node: the wrapper's host, where nothing else tells it. Nodes that lines of a kubelet
 /// without a name tell are counted.
 pub fn place(fact: &mut Fact, host: Option<&str>, names: &mut Names, nodes: &mut FxHashMap<Name, u32>) {
@@ -168,7 +175,8 @@ impl Page {
         let said = match &record.body {
             Body::Klog(line) => {
                 self.voices.heard(party.as_ref(), line.at);
-                self.fellows.hear(party.as_ref(), line, record.line);
+                self.fellows
+                    .hear(party.as_ref(), record.outer.program, line, record.line);
                 let said = klog::read(line, party.as_ref(), &mut self.names, &mut self.new);
                 self.site(line);
                 said
@@ -207,7 +215,8 @@ impl Page {
             if party.is_none() && fact.call.is_none() {
                 self.by_file.insert(fact.party.clone());
             }
-            self.told.push(Told::Fact(Box::new(fact)));
+            let writer = writer_of(&fact, &record.outer);
+            self.told.push(Told::Fact(Box::new(fact), writer));
         }
     }
 
@@ -255,7 +264,7 @@ impl Page {
             fact.attachment.clone_from(&attachment);
             fact.text = telling(text.trim_start());
             fact.line = line;
-            self.told.push(Told::Fact(Box::new(fact)));
+            self.told.push(Told::Fact(Box::new(fact), None));
         }
     }
 

@@ -207,21 +207,24 @@ fn requested(reading: &Reading) -> impl Iterator<Item = Time> {
     })
 }
 
+/// Where one process wrote: a source, and which of several in it.
+type Log = (SourceId, u16);
+
 /// The controller's processes: each lasts from its start to the last line of its log, or to the next process's first
 /// line where both write to one log.
 fn controllers(reading: &Reading) -> Vec<Life> {
-    let mut starts: Vec<(Time, SourceId)> = reading
+    let mut starts: Vec<(Time, Log)> = reading
         .facts
         .iter()
         .filter(|fact| fact.kind == Kind::AdcStarted && fact.party == Party::Controller)
-        .map(|fact| (fact.at, fact.source))
+        .map(|fact| (fact.at, (fact.source, fact.writer)))
         .collect();
     starts.sort_unstable();
-    starts.dedup_by_key(|(at, source)| (*source, at.0 / 1_000_000));
-    let life = |(index, (from, source)): (usize, &(Time, SourceId))| Life {
+    starts.dedup_by_key(|(at, log)| (*log, at.0 / 1_000_000));
+    let life = |(index, (from, log)): (usize, &(Time, Log))| Life {
         from: *from,
         to: match starts.get(index + 1) {
-            Some((next, _)) => end_of(reading, (*from, *source), *next),
+            Some((next, _)) => end_of(reading, (*from, *log), *next),
             None => Time::MAX,
         },
     };
@@ -230,7 +233,7 @@ fn controllers(reading: &Reading) -> Vec<Life> {
 
 /// When a process ended before the next leading one began: where another one began in its log, else with the last line of
 /// that. Its log is all pieces that rotation made of it, and copies of them, since what a log says is told once.
-fn end_of(reading: &Reading, (from, source): (Time, SourceId), next: Time) -> Time {
+fn end_of(reading: &Reading, (from, (source, writer)): (Time, Log), next: Time) -> Time {
     let stem_of = |id: SourceId| reading.sources.get(id.0 as usize).map(|source| stem(&source.path));
     let log = stem_of(source);
     let of_log = |source: &Source| Some(stem(&source.path)) == log;
@@ -243,11 +246,17 @@ fn end_of(reading: &Reading, (from, source): (Time, SourceId), next: Time) -> Ti
         .iter()
         .map(|source| of_log(source) || copied(source))
         .collect();
+    // One source may hold the lines of several processes side by side.
+    let shared = reading
+        .facts
+        .iter()
+        .any(|fact| fact.source == source && fact.party == Party::Controller && ![0, writer].contains(&fact.writer));
     let facts = || {
         let facts = reading
             .facts
             .iter()
-            .filter(|fact| fact.call.is_none() && own.get(fact.source.0 as usize) == Some(&true));
+            .filter(|fact| fact.call.is_none() && own.get(fact.source.0 as usize) == Some(&true))
+            .filter(|fact| !shared || (fact.source, fact.writer) == (source, writer));
         facts.filter(|fact| (from..next).contains(&fact.at))
     };
     // A process prints its flags and its version before it starts this controller, and never again: later ones are
@@ -257,7 +266,7 @@ fn end_of(reading: &Reading, (from, source): (Time, SourceId), next: Time) -> Ti
         return began - Span(1);
     }
     let told = facts().map(|fact| fact.at);
-    let sources = reading.sources.iter().zip(&own).filter(|(_, own)| **own);
+    let sources = reading.sources.iter().zip(&own).filter(|(_, own)| **own && !shared);
     let heard = sources.flat_map(|(source, _)| &source.alive).map(|(_, to)| *to);
     told.chain(heard.filter(|to| (from..next).contains(to)))
         .max()
@@ -270,6 +279,32 @@ mod tests {
 
     fn at(seconds: i64) -> Time {
         Time(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn two_controllers_in_one_file_are_two_processes() {
+        let fact = |kind, seconds, writer| Fact {
+            writer,
+            ..Fact::new(kind, Party::Controller, at(seconds))
+        };
+        let reading = Reading {
+            sources: vec![Source {
+                path: "cluster-info_dump".to_owned(),
+                alive: vec![(at(90), at(300))],
+                ..Source::default()
+            }],
+            facts: vec![
+                fact(Kind::FlagSet, 90, 1),
+                fact(Kind::AdcStarted, 100, 1),
+                fact(Kind::LeaderLost, 180, 1),
+                fact(Kind::FlagSet, 150, 2),
+                fact(Kind::AdcStarted, 200, 2),
+                fact(Kind::FlagSet, 210, 1),
+            ],
+            ..Reading::default()
+        };
+        let lives: Vec<_> = controllers(&reading).iter().map(|life| (life.from, life.to)).collect();
+        assert_eq!(lives, [(at(100), at(180)), (at(200), Time::MAX)]);
     }
 
     fn told(spans: Spans, witnesses: &[i64]) -> Spans {

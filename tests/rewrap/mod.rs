@@ -5,9 +5,9 @@
 //! nothing taken away, so that an analysis has to come to the same report.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
+pub mod bundles;
 pub mod clocks;
 pub mod journal;
 pub mod lines;
@@ -17,7 +17,7 @@ mod packed;
 pub mod shippers;
 
 use lines::{Stamped, stamped};
-use packed::{gzip, tar_at};
+use packed::gzip;
 
 /// A file: path within the recording, and content.
 #[derive(Clone, Debug)]
@@ -58,9 +58,16 @@ pub struct Way {
 
 /// All ways.
 pub const WAYS: &[Way] = &[
-    way("kind export", kind_export),
-    way("must-gather tarball", must_gather),
-    way("sosreport tar.xz", sosreport),
+    way("kind export", bundles::kind_export),
+    way("must-gather tarball", bundles::must_gather),
+    way("sosreport tar.xz", bundles::sosreport),
+    way("support bundle, zips within a zip", bundles::support_bundle),
+    way("troubleshoot.sh", bundles::troubleshoot),
+    way("cluster-info dump", bundles::cluster_info_dump),
+    way("Rancher's collector", bundles::rancher),
+    way("k3s, one process a machine", bundles::k3s),
+    way("EKS, node and CloudWatch", bundles::eks),
+    way("control plane in one file", bundles::in_one_file),
     way("docker json-file", docker),
     way("CRI, 16 KiB parts", cri),
     way("journald JSON", journald_json),
@@ -336,136 +343,4 @@ fn twice(files: &[File]) -> Vec<File> {
         Role::Other => Vec::new(),
     });
     files.iter().cloned().chain(copies).collect()
-}
-
-/// `kind export logs`: a folder for each node; containers' logs as CRI, twice, the kubelet's from the journal.
-fn kind_export(files: &[File]) -> Vec<File> {
-    let year = lines::year(files);
-    each(files, |file, role| match role {
-        Role::Log(program, host, _) if program == "kubelet" => {
-            let log = journal(file, year, program, host);
-            vec![File::new(format!("{host}/kubelet.log"), log)]
-        }
-        Role::Log(program, host, previous) => {
-            let (path, log) = pod_log(file, year, program, host, *previous);
-            let mut found = vec![File::new(format!("{host}/pods/{path}"), log.clone())];
-            if !previous {
-                let name = format!("{program}-{host}_kube-system_{program}-4c1f0de77aa1.log");
-                found.push(File::new(format!("{host}/containers/{name}"), log));
-            }
-            found
-        }
-        Role::Audit => vec![File::new("cp-0/kube-apiserver-audit.log", file.bytes.clone())],
-        Role::Other => vec![file.clone()],
-    })
-}
-
-/// must-gather of `OpenShift`, packed: stamped container logs, compressed audit log, one YAML file for each object.
-fn must_gather(files: &[File]) -> Vec<File> {
-    let year = lines::year(files);
-    let root = "must-gather.local.5551/quay-io-openshift-origin-must-gather-sha256-0a1b";
-    let inside = each(files, |file, role| {
-        let prefixed = |line: &Stamped<'_>| format!("{} {}\n", line.at, line.text);
-        match role {
-            Role::Log(program, host, _) if program == "kubelet" => vec![File::new(
-                format!("{root}/host_service_logs/nodes/{host}/kubelet_service.log"),
-                journal(file, year, program, host),
-            )],
-            Role::Log(program, host, previous) => {
-                let log: String = stamped(&file.text(), year).iter().map(prefixed).collect();
-                let name = if *previous { "previous" } else { "current" };
-                let pod = format!("namespaces/openshift-{program}/pods/{program}-{host}");
-                vec![File::new(
-                    format!("{root}/{pod}/{program}/{program}/logs/{name}.log"),
-                    log,
-                )]
-            }
-            Role::Audit => {
-                let path = format!("{root}/audit_logs/kube-apiserver/cp-0-audit.log.gz");
-                vec![File::new(path, gzip(&file.bytes))]
-            }
-            Role::Other => objects(file, root),
-        }
-    });
-    vec![File::new("must-gather.tar.gz", gzip(&tar(&inside)))]
-}
-
-/// A dumped list as must-gather has it: objects without a namespace one by one, the others as lists.
-fn objects(file: &File, root: &str) -> Vec<File> {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
-    let Ok(list) = serde_norway::from_slice::<serde_json::Value>(&file.bytes) else {
-        return vec![File::new(format!("{root}/{}", file.path), file.bytes.clone())];
-    };
-    let Some(items) = list["items"].as_array() else {
-        return vec![File::new(format!("{root}/{name}"), file.bytes.clone())];
-    };
-    let (kind, _) = name.split_once('.').unwrap_or((name, ""));
-    if items.iter().any(|item| item["metadata"]["namespace"].is_string()) {
-        let yaml = serde_norway::to_string(&list).expect("an object prints");
-        return vec![File::new(format!("{root}/namespaces/app/core/{kind}.yaml"), yaml)];
-    }
-    let one = |item: &serde_json::Value| {
-        let group = if matches!(kind, "nodes" | "persistentvolumes") {
-            "core"
-        } else {
-            "storage.k8s.io"
-        };
-        let name = item["metadata"]["name"].as_str().unwrap_or("unnamed");
-        let yaml = serde_norway::to_string(item).expect("an object prints");
-        File::new(
-            format!("{root}/cluster-scoped-resources/{group}/{kind}/{name}.yaml"),
-            format!("---\n{yaml}"),
-        )
-    };
-    items.iter().map(one).collect()
-}
-
-/// One sosreport for each machine.
-fn sosreport(files: &[File]) -> Vec<File> {
-    let year = lines::year(files);
-    let placed: Vec<(String, File)> = files
-        .iter()
-        .map(|file| match role(&file.path) {
-            Role::Log(program, host, _) if program == "kubelet" => {
-                let path = "sos_commands/kubernetes/journalctl_--no-pager_--unit_kubelet";
-                let log = journal(file, year, &program, &host);
-                (host, File::new(path, log))
-            }
-            Role::Log(program, host, previous) => {
-                let (path, log) = pod_log(file, year, &program, &host, previous);
-                (host, File::new(format!("var/log/pods/{path}"), log))
-            }
-            Role::Audit => (
-                "cp-0".to_owned(),
-                File::new("var/log/kube-apiserver/audit.log", file.bytes.clone()),
-            ),
-            Role::Other => (
-                "cp-0".to_owned(),
-                File::new(format!("sos_commands/{}", file.path), file.bytes.clone()),
-            ),
-        })
-        .collect();
-    let mut hosts: Vec<&String> = placed.iter().map(|(host, _)| host).collect();
-    hosts.sort();
-    hosts.dedup();
-    let report = |host: &&String| {
-        let root = format!("sosreport-{host}-2026-11-25-abcdefg");
-        let mut inside = vec![File::new(format!("{root}/hostname"), format!("{host}\n"))];
-        let of_host = placed.iter().filter(|(on, _)| on == *host);
-        inside.extend(of_host.map(|(_, file)| File::new(format!("{root}/{}", file.path), file.bytes.clone())));
-        File::new(format!("{root}.tar.xz"), xz(&tar(&inside)))
-    };
-    hosts.iter().map(report).collect()
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut writer = liblzma::write::XzEncoder::new(Vec::new(), 1);
-    writer.write_all(bytes).expect("memory takes all");
-    writer.finish().expect("memory takes all")
-}
-
-fn tar(files: &[File]) -> Vec<u8> {
-    let members: Vec<(&str, &[u8])> = files.iter().map(|file| (file.path.as_str(), &*file.bytes)).collect();
-    // After the recordings, so that the year comes out right where nothing but this tells it.
-    tar_at(1_795_600_000, &members)
 }
