@@ -111,9 +111,9 @@ pub fn read(raw: &str, names: &mut Names) -> Heard {
     }
 }
 
-/// Whether a write to that path can be part of the story. `named` tells the resource that the event names beside the path:
-/// where the path has no such part it was damaged, and may have been any.
-pub fn could_matter<'n>(path: &[u8], named: impl FnOnce() -> Option<&'n [u8]>) -> bool {
+/// Whether a write to that path can be part of the story. `reference` is what the event says of its object beside the path,
+/// from the resource on: where it differs the path was damaged.
+pub fn could_matter<'n>(path: &[u8], reference: impl FnOnce() -> Option<&'n [u8]>) -> bool {
     const RESOURCES: [&[u8]; 8] = [
         b"nodes",
         b"pods",
@@ -125,13 +125,16 @@ pub fn could_matter<'n>(path: &[u8], named: impl FnOnce() -> Option<&'n [u8]>) -
         b"events",
     ];
     let Some(object) = addressed(path) else { return true };
-    let is_part = |named| parts_of(path).any(|part| part == named);
     match object.resource {
         // A new one's name is in its body.
-        b"leases" => object.name.is_empty() || is_telling_lease(object.namespace, object.name),
-        // The busiest of others' need no look at what else the event names.
+        b"leases" if object.name.is_empty() || is_telling_lease(object.namespace, object.name) => true,
+        b"leases" => reference().is_some_and(names_telling_lease),
+        // The busiest of others' need no look at what else the event says.
         b"configmaps" | b"deployments" | b"endpoints" | b"endpointslices" | b"replicasets" => false,
-        resource => RESOURCES.contains(&resource) || named().is_some_and(|named| !is_part(named)),
+        resource => {
+            let named = || reference()?.split(|byte| *byte == b'"').next();
+            RESOURCES.contains(&resource) || named().is_some_and(|named| named != resource)
+        }
     }
 }
 
@@ -517,6 +520,16 @@ fn addressed(path: &[u8]) -> Option<Addressed<'_>> {
 /// A body, read as `T`; `None` where there is none or it is of another shape.
 fn body<T: for<'de> Deserialize<'de>>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
+}
+
+/// Whether what an event says of a lease names one that tells who lives.
+fn names_telling_lease(reference: &[u8]) -> bool {
+    let value = |key: &[u8]| {
+        let from = memchr::memmem::find(reference, key)? + key.len();
+        reference.get(from..)?.split(|byte| *byte == b'"').next()
+    };
+    let (namespace, name) = (value(b"\"namespace\":\""), value(b"\"name\":\""));
+    is_telling_lease(namespace.unwrap_or_default(), name.unwrap_or_default())
 }
 
 /// Leases that tell who lives: those of nodes, of the controller manager and of attachers.

@@ -10,6 +10,7 @@ use crate::time::Time;
 
 use super::klog::inner_failure;
 use super::object::EventObject;
+use super::pasted::attachment_in;
 use super::printed::long_pod;
 use super::text::{Names, after, harmless};
 use super::{Detail, Fact, Kind, Party, party};
@@ -163,7 +164,12 @@ pub fn about(
             .node
             .or(fact.node.filter(|_| matches!(fact.party, Party::Kubelet(_))));
     }
-    fact.error = Some(harmless(message.trim_end()).into());
+    if fact.attachment.is_none() {
+        fact.attachment = attachment_in(message).and_then(|name| names.get(name));
+    }
+    // A viewer's border may stand at the end.
+    let message = message.trim_end_matches(|c: char| c.is_whitespace() || c == '\u{2502}');
+    fact.error = Some(harmless(message).into());
     fact.detail = Detail::Event {
         reason: names.always(reason),
         count: 1,

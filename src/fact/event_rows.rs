@@ -196,8 +196,13 @@ fn source<'t>(words: &mut std::iter::Peekable<impl Iterator<Item = Word<'t>>>) -
         let host = words.next().map_or("", |(_, word)| word.trim_end_matches('}'));
         return (component, host);
     }
+    // Where the host was taken out, the message follows.
+    let is_host = |(_, word): &Word<'_>| match word.as_bytes() {
+        [b'A'..=b'Z', b'a'..=b'z', ..] => word.bytes().any(|byte| byte.is_ascii_digit()),
+        _ => true,
+    };
     match from.strip_suffix(',') {
-        Some(component) => (component, words.next().map_or("", |(_, word)| word)),
+        Some(component) => (component, words.next_if(is_host).map_or("", |(_, word)| word)),
         None => (from, ""),
     }
 }

@@ -10,6 +10,7 @@ use memchr::memmem;
 
 use super::klog::{FILES, SIGNS};
 use super::party::CLOUD_FILES;
+use super::pasted::CALLS;
 use super::sieve::Sieve;
 use super::table::TABLE;
 use super::{audit, fellows};
@@ -21,6 +22,7 @@ static NEEDLES: LazyLock<Option<Sieve>> = LazyLock::new(|| {
         .iter()
         .chain(&FILES)
         .chain(&CLOUD_FILES)
+        .chain(&CALLS)
         .copied()
         .chain(fellows::signs());
     Some(Sieve::of(TABLE.needles()?.into_iter().chain(signs.map(str::to_owned))))
@@ -75,7 +77,7 @@ fn audit_matters(line: &[u8]) -> bool {
     }
     let verb = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
     // What is neither may have been one.
-    !audit::is_write(verb) || is_coloured(uri) || audit::could_matter(uri, || resource(rest))
+    !audit::is_write(verb) || is_coloured(uri) || audit::could_matter(uri, || reference(rest))
 }
 
 /// Where the path begins, if what stands before it is as the API server writes it: told without a search.
@@ -102,10 +104,10 @@ fn uri_in_place(line: &[u8]) -> Option<usize> {
 /// Before the resource that a request is about.
 static RESOURCE: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new("\"objectRef\":{\"resource\":\""));
 
-/// The resource that an event names behind its verb.
-fn resource(rest: &[u8]) -> Option<&[u8]> {
+/// What an event says of its object behind the verb, from the resource on.
+fn reference(rest: &[u8]) -> Option<&[u8]> {
     let value = rest.get(RESOURCE.find(rest)? + RESOURCE.needle().len()..)?;
-    value.get(..memchr::memchr(b'"', value)?)
+    value.get(..memchr::memchr(b'}', value)?)
 }
 
 #[cfg(test)]
@@ -143,6 +145,8 @@ mod tests {
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/nodes/n/status?x=y","verb":"patch","user":{}}"#,
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/storage.k8s.io/v1/volumeattachments","verb":"create","user":{}}"#,
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","requestURI":"/x"}"#,
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apIs/storage.k8s.io/v1/volumeattachments","verb":"create","user":{},"objectRef":{"resource":"volumeattachments"}}"#,
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","requestURI":"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-c?ntroller-manager","verb":"update","user":{},"objectRef":{"resource":"leases","namespace":"kube-system","name":"kube-controller-manager"}}"#,
             // Somebody looked for words, and they are coloured.
             "I1125 02:15:03.000001      59 reconciler.go:12] attacherDetacher.\u{1b}[01;31m\u{1b}[KAttach\u{1b}[mVolume started",
             "{\"kind\":\"Event\",\"requestURI\":\"/apis/storage.k8s.io/v1/\u{1b}[01;31mvolume\u{1b}[mattachments\",\"verb\":\"create\"}",

@@ -79,6 +79,8 @@ impl Told<'_> {
 
 /// Facts of one line, appended to `out`. `source_party` is who writes in this source, where one party does.
 pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, out: &mut Vec<Fact>) -> Said {
+    let plain = without_stress(line);
+    let line = plain.as_ref().unwrap_or(line);
     let by_file = source_party.is_none().then(|| party::of_file(line.file)).flatten();
     let speaker = source_party.or(by_file.as_ref());
     let letter = speaker.and_then(speaker_letter);
@@ -514,6 +516,15 @@ pub const FILES: [&str; 4] = [
     "attach_detach_controller.go",
 ];
 
+/// A line without the asterisks by which somebody stressed some of its words.
+fn without_stress<'l>(line: &Klog<'l>) -> Option<Klog<'l>> {
+    let stressed = memchr::memmem::find_iter(line.message.as_bytes(), "**").take(2).count();
+    (stressed > 1).then(|| Klog {
+        message: line.message.replace("**", "").into(),
+        ..line.clone()
+    })
+}
+
 /// A line that fits no template. One of the machinery's own files, or one that names a volume, is told as
 /// `other_relevant` with the names it has; one that only looks relevant is left for people to look at.
 fn stray(line: &Klog<'_>, speaker: Option<&Party>, names: &mut Names, out: &mut Vec<Fact>) -> Said {
@@ -523,7 +534,10 @@ fn stray(line: &Klog<'_>, speaker: Option<&Party>, names: &mut Names, out: &mut 
     if !signs && !loud && !party::is_cloud_file(line.file) {
         return Said::Irrelevant;
     }
-    let told = |key: &str| after(head, key, &['"']).filter(|found| !found.is_empty());
+    let told = |key: &str| {
+        let closed = after(&line.message, key, &[]).filter(|rest| rest.contains('"'))?;
+        closed.split('"').next().filter(|found| !found.is_empty())
+    };
     let mut fact = Fact::new(Kind::OtherRelevant, speaker.cloned().unwrap_or(Party::Unknown), line.at);
     fact.volume = told("UniqueName: \"")
         .or_else(|| told("volume \""))

@@ -14,6 +14,7 @@ use crate::time::{Span, Time};
 
 mod account;
 pub mod audit;
+mod bare_event;
 mod columns;
 mod dates;
 mod described;

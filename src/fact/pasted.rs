@@ -12,7 +12,7 @@ use super::described::Described;
 use super::event_rows::{Row, kind_of};
 use super::manifest::Manifest;
 use super::text::{Names, after, telling};
-use super::{Detail, Fact, Kind, Name, Party, event, party};
+use super::{Detail, Fact, Kind, Name, Party, bare_event, event, party, printed};
 
 /// What earlier lines of the same source said.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub struct Pasted {
 }
 
 /// Calls of a CSI driver that move a volume.
-const CALLS: [&str; 6] = [
+pub const CALLS: [&str; 6] = [
     "ControllerPublishVolume",
     "ControllerUnpublishVolume",
     "NodeStageVolume",
@@ -43,10 +43,37 @@ const CALLS: [&str; 6] = [
     "NodeUnpublishVolume",
 ];
 
+/// What stands before a volume's id in a driver's line.
+const VOLUME_KEYS: [&str; 8] = [
+    "volume_id\\\":\\\"",
+    "volume_id\":\"",
+    "volume_id\": \"",
+    "volume_id:\"",
+    "volume_id:\\\"",
+    "volume_id:",
+    "VolumeId:",
+    "VolumeId=",
+];
+
+/// What stands before a node's id there.
+const NODE_KEYS: [&str; 7] = [
+    "node_id\\\":\\\"",
+    "node_id\":\"",
+    "node_id:\"",
+    "node_id:\\\"",
+    "node_id:",
+    "NodeId:",
+    "NodeId=",
+];
+
+/// Where an id ends there.
+const ENDS: [char; 5] = ['"', '\\', ',', '}', ' '];
+
 /// Whether a line of text can be part of something pasted: a look cheap enough for every line of a driver's log.
 #[must_use]
 pub fn matters(text: &str) -> bool {
-    const SIGNS: [&str; 8] = [
+    const SIGNS: [&str; 9] = [
+        " - event for ",
         "Warning",
         "Normal",
         "external-attacher/",
@@ -62,7 +89,7 @@ pub fn matters(text: &str) -> bool {
             .iter()
             .any(|sign| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some())
     };
-    short && (is_member(text) || is_row(text)) || signs()
+    short && (is_member(text) || is_row(text)) || signs() || bare_event::matters(text)
 }
 
 /// A line of a printed object: a key and its value.
@@ -88,11 +115,13 @@ impl Pasted {
     pub fn line(&mut self, text: &str, outer: &Outer<'_>, names: &mut Names, out: &mut Vec<Fact>) {
         let found = release(text, names)
             .or_else(|| logfmt_event(text, outer, names))
+            .or_else(|| tests_event(text, names))
             .or_else(|| self.table_row(text, names))
             .or_else(|| self.manifest.line(text, names))
             .or_else(|| self.columns.line(text, names))
             .or_else(|| self.jq(text, names))
-            .or_else(|| driver(text, outer, names));
+            .or_else(|| driver(text, outer.at, outer.host, names))
+            .or_else(|| bare_event::read(text, names));
         if let Some(mut fact) = found {
             fact.text = telling(text.trim_start());
             out.push(fact);
@@ -117,7 +146,8 @@ impl Pasted {
     fn table_row(&self, text: &str, names: &mut Names) -> Option<Fact> {
         // A table of Markdown or of a viewer has bars between its columns.
         let bars = text.trim_start().starts_with('|').then(|| text.replace('|', " "));
-        let text = bars.as_deref().unwrap_or(text);
+        // And one that answers somebody has their mark before it.
+        let text = bars.as_deref().unwrap_or(text).trim_start_matches(['>', ' ']);
         let (row, reason) = Row::of(text, self.wide)?;
         self.event(&row, reason, text, names)
     }
@@ -217,42 +247,43 @@ fn logfmt_event(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact
     event::about(fact, kind, namespace, name, reason, message, names)
 }
 
-/// A driver's own line about a call that moves a volume.
-fn driver(text: &str, outer: &Outer<'_>, names: &mut Names) -> Option<Fact> {
+/// An event as Kubernetes' end-to-end tests print it:
+/// `At 2020-08-07 08:29:11 +0000 UTC - event for web-0: {kubelet node-1} FailedMount: message`.
+fn tests_event(text: &str, names: &mut Names) -> Option<Fact> {
+    let (before, rest) = text.split_once(" - event for ")?;
+    let at = printed::moment(before.rsplit_once("At ")?.1)?;
+    let (name, rest) = rest.split_once(": {")?;
+    let (source, rest) = rest.split_once("} ")?;
+    let (reason, message) = rest.split_once(": ")?;
+    let (from, host) = source.split_once(' ').unwrap_or((source, ""));
+    let who = party::of_component(from, host, names).unwrap_or(Party::Unknown);
+    let mut fact = Fact::new(Kind::EventSeen, who, at);
+    fact.node = names.get(host);
+    event::about(fact, "Pod", "", name, reason, message, names)
+}
+
+/// A driver's own line about a call that moves a volume, of a moment that its wrapper or header tells, or itself.
+pub fn driver(text: &str, at: Option<Time>, host: Option<&str>, names: &mut Names) -> Option<Fact> {
     let call = CALLS.iter().find(|call| text.contains(**call))?;
-    let stamp = after(text, "\"timestamp\":\"", &['"'])
-        .or_else(|| after(text, "\"time\":\"", &['"']))
-        .or_else(|| after(text, "time=\"", &['"']))
-        .and_then(Time::parse);
-    let mut fact = Fact::new(Kind::DriverLog, Party::Driver, outer.at.or(stamp)?);
-    let told = |keys: &[&str]| {
-        keys.iter()
-            .find_map(|key| after(text, key, &['"', '\\', '/', ',', '}', ' ']).filter(|found| !found.is_empty()))
+    let stamp = || {
+        let stamps = ["\"timestamp\":\"", "\"time\":\"", "time=\""];
+        let mut told = stamps.iter().filter_map(|key| after(text, key, &['"']));
+        told.find_map(Time::parse)
     };
-    let volume = told(&[
-        "volume_id\\\":\\\"",
-        "volume_id\":\"",
-        "volume_id\": \"",
-        "volume_id:\"",
-        "volume_id:\\\"",
-        "volume_id:",
-        "/pv/",
-        "VolumeId:",
-    ]);
+    let mut fact = Fact::new(Kind::DriverLog, Party::Driver, at.or_else(stamp)?);
+    let told = |keys: &[&str], ends: &[char]| {
+        let mut told = keys.iter().filter_map(|key| after(text, key, ends));
+        told.find(|found| !found.is_empty())
+    };
+    // An id may be a path, but not that of a folder it stands in.
+    let volume = told(&VOLUME_KEYS, &ENDS).or_else(|| told(&["/pv/"], &['"', '\\', '/', ',', '}', ' ']));
     fact.volume = volume.and_then(|name| names.get(name));
-    let id = || {
-        told(&[
-            "node_id\\\":\\\"",
-            "node_id\":\"",
-            "node_id:\"",
-            "node_id:\\\"",
-            "node_id:",
-            "NodeId:",
-        ])
-    };
     // A node's part of the driver speaks of its own node.
-    let host = || told(&["\"host\":\""]).or(outer.host);
-    let node = if call.starts_with("Node") { host() } else { id() };
+    let node = if call.starts_with("Node") {
+        told(&["\"host\":\""], &ENDS).or(host)
+    } else {
+        told(&NODE_KEYS, &ENDS)
+    };
     fact.node = node.and_then(|name| names.get(name));
     fact.error = after(text, "rpc error: ", &[]).map(|error| format!("rpc error: {error}").into());
     Some(fact)

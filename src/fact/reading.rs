@@ -19,7 +19,7 @@ use super::dates::Dates;
 use super::rotation::stem;
 use super::scribe::Scribe;
 use super::text::Names;
-use super::{Fact, Reading, Source, SourceId, fold, party, trace};
+use super::{Fact, Kind, Reading, Source, SourceId, fold, party, trace};
 
 /// What reading depends on.
 #[derive(Clone, Debug)]
@@ -189,7 +189,9 @@ impl Reader {
                 (*from, *to) = (anchor.placed_again(*from), anchor.placed_again(*to));
             }
             let facts = self.reading.facts.iter_mut().filter(|fact| fact.source == id);
-            for fact in facts.filter(|fact| fact.call.is_none() && age(fact.at).is_none()) {
+            // An event that was printed has a date of its own, or none.
+            let dated = |fact: &&mut Fact| fact.call.is_some() || fact.kind == Kind::EventSeen;
+            for fact in facts.filter(|fact| !dated(fact) && age(fact.at).is_none()) {
                 fact.at = anchor.placed_again(fact.at);
                 if let Some(repeat) = &mut fact.repeat {
                     repeat.last_at = anchor.placed_again(repeat.last_at);

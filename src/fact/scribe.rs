@@ -179,7 +179,10 @@ impl Page {
                     .hear(party.as_ref(), record.outer.program, line, record.line);
                 let said = klog::read(line, party.as_ref(), &mut self.names, &mut self.new);
                 self.site(line);
-                said
+                match said {
+                    Said::Irrelevant if party.is_none() => self.driver(line, &record.outer),
+                    said => said,
+                }
             }
             Body::Audit(raw) => self.audit(raw, record.line, party.as_ref()),
             Body::Object(value) => {
@@ -227,6 +230,16 @@ impl Page {
             let site = Site::of(&fact.party, fact.kind, line.file, line.file_line);
             self.sites.extend(site);
         }
+    }
+
+    /// A driver that writes as Kubernetes does.
+    fn driver(&mut self, line: &Klog<'_>, outer: &Outer<'_>) -> Said {
+        let Some(mut fact) = pasted::driver(line.text, Some(line.at), outer.host, &mut self.names) else {
+            return Said::Irrelevant;
+        };
+        fact.text = telling(line.text);
+        self.new.push(fact);
+        Said::Facts
     }
 
     fn audit(&mut self, raw: &str, line: u32, party: Option<&Party>) -> Said {

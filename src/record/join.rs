@@ -187,7 +187,7 @@ impl<'a> Joiner<'a> {
 
     fn place(&mut self, line: u32, bytes: Cow<'a, [u8]>, glance: Glance, sink: &mut dyn Sink) {
         if glance.class == Class::Blank && !glance.streamed {
-            return;
+            return self.blank(line, glance, sink);
         }
         if !glance.wrapped && glance.class == Class::More && self.hard_wrap(line, &bytes) {
             return;
@@ -234,6 +234,21 @@ impl<'a> Joiner<'a> {
             self.recent = Some(glance.key);
         } else {
             sink.whole(&open.whole);
+        }
+    }
+
+    /// A blank line: what people write below a line that they pasted is no part of it. In the value of a field it is.
+    fn blank(&mut self, line: u32, glance: Glance, sink: &mut dyn Sink) {
+        if self.backwards || self.resolved.contains(&glance.key) && !self.opens.contains_key(&glance.key) {
+            return;
+        }
+        if !self.known && !self.resolved.contains(&glance.key) {
+            self.leading.push(Kept {
+                line,
+                bytes: Vec::new(),
+            });
+        } else if self.opens.get(&glance.key).is_some_and(|open| !open.is_within_value()) {
+            self.close(glance.key, sink);
         }
     }
 
@@ -367,6 +382,13 @@ impl<'a> Open<'a> {
             wrapped: glance.wrapped,
             headless: false,
         }
+    }
+
+    /// Whether a value of several lines (`err=<`) has begun and not ended.
+    fn is_within_value(&self) -> bool {
+        let first = self.whole.head.trim_ascii_end().ends_with(b"=<");
+        let last = self.whole.more.last().map(|(_, line)| line.trim_ascii_end());
+        first && last.is_none_or(|line| !line.ends_with(b" >"))
     }
 
     /// Whether no line from that one on can belong to it.
@@ -540,8 +562,13 @@ fn class(payload: Payload<'_>) -> Class {
 
 /// Lines of other kinds that people and programs put between klog lines, and that continue none of them.
 fn begins_something(text: &str) -> bool {
-    const BEGINNINGS: [&str; 24] = [
-        "```",
+    const BEGINNINGS: [&str; 29] = [
+        "`",
+        "...",
+        "AttachVolume.",
+        "MountVolume.",
+        "Multi-Attach error for volume ",
+        "Unable to ",
         "Operation for ",
         "{\"",
         "time=\"",
@@ -567,8 +594,11 @@ fn begins_something(text: &str) -> bool {
         "Event Xml:",
     ];
     let row = text.trim_start();
+    // A program beside, whose lines bear the same prefix.
+    let other = text.contains(" time=\"") || text.contains(" level=");
     let table = row.strip_prefix("Warning ").or_else(|| row.strip_prefix("Normal "));
     BEGINNINGS.iter().any(|begin| text.starts_with(begin))
+        || other
         || table.is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_uppercase()))
         || row.starts_with('<') && row.ends_with('>')
         || stamp::begins(text)

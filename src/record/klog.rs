@@ -173,8 +173,10 @@ pub fn message(text: &str) -> Taken<'_> {
 fn structured(text: &str) -> Option<Taken<'_>> {
     let (rest, message) = quoted(text).ok()?;
     let pairs = pairs(rest);
-    // What has no pair behind a quoted word is a plain text.
-    let whole = !pairs.is_empty() || rest.trim_start_matches([' ', '\n']).is_empty();
+    // What has no pair behind a quoted word is a plain text, but for a word that may be the beginning of a key.
+    let rest = rest.trim_matches([' ', '\n']);
+    let is_cut = message.contains(' ') && key(rest).is_ok_and(|(after, _)| after.is_empty());
+    let whole = !pairs.is_empty() || rest.is_empty() || is_cut;
     whole.then_some((message, pairs))
 }
 

@@ -127,27 +127,122 @@ fn month(bytes: &[u8]) -> Option<u32> {
         .and_then(|at| u32::try_from(at + 1).ok())
 }
 
+/// Short names of the months as `journalctl` prints them elsewhere, without their points.
+const MONTHS_ELSEWHERE: [[&str; 12]; 10] = [
+    [
+        "jan", "feb", "m\u{e4}r", "apr", "mai", "jun", "jul", "aug", "sep", "okt", "nov", "dez",
+    ],
+    [
+        "janv",
+        "f\u{e9}vr",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juil",
+        "ao\u{fb}t",
+        "sept",
+        "oct",
+        "nov",
+        "d\u{e9}c",
+    ],
+    [
+        "ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic",
+    ],
+    [
+        "gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic",
+    ],
+    [
+        "jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez",
+    ],
+    [
+        "jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec",
+    ],
+    [
+        "jan", "feb", "mars", "apr", "maj", "juni", "juli", "aug", "sep", "okt", "nov", "dec",
+    ],
+    [
+        "\u{44f}\u{43d}\u{432}",
+        "\u{444}\u{435}\u{432}",
+        "\u{43c}\u{430}\u{440}",
+        "\u{430}\u{43f}\u{440}",
+        "\u{43c}\u{430}\u{44f}",
+        "\u{438}\u{44e}\u{43d}",
+        "\u{438}\u{44e}\u{43b}",
+        "\u{430}\u{432}\u{433}",
+        "\u{441}\u{435}\u{43d}",
+        "\u{43e}\u{43a}\u{442}",
+        "\u{43d}\u{43e}\u{44f}",
+        "\u{434}\u{435}\u{43a}",
+    ],
+    [
+        "sty",
+        "lut",
+        "mar",
+        "kwi",
+        "maj",
+        "cze",
+        "lip",
+        "sie",
+        "wrz",
+        "pa\u{17a}",
+        "lis",
+        "gru",
+    ],
+    [
+        "oca",
+        "\u{15f}ub",
+        "mar",
+        "nis",
+        "may",
+        "haz",
+        "tem",
+        "a\u{11f}u",
+        "eyl",
+        "eki",
+        "kas",
+        "ara",
+    ],
+];
+
+/// Month's number from another language's short name, and the bytes of it: `Okt`, `d\u{e9}c.`, `9\u{6708}`.
+fn month_elsewhere(text: &str) -> Option<(u32, usize)> {
+    let end = text.bytes().take(12).position(|byte| byte == b' ')?;
+    // What follows tells soonest that it is no date.
+    let after = text.as_bytes().get(end..)?;
+    clock(after.get(4..)?)?;
+    let name = text.get(..end)?.to_lowercase();
+    let name = name.trim_end_matches('.');
+    let number = || name.strip_suffix(['\u{6708}', '\u{c6d4}'])?.parse().ok();
+    let place = |months: &[&str; 12]| months.iter().position(|month| *month == name);
+    let named = || u32::try_from(MONTHS_ELSEWHERE.iter().find_map(place)? + 1).ok();
+    number().or_else(named).map(|month| (month, end))
+}
+
 /// Reads syslog's `Nov 23 20:13:56`, with or without a fraction or a year, and how long it is.
 #[must_use]
 pub fn syslog(text: &str) -> Option<(Stamp, usize)> {
-    let bytes = text.as_bytes();
-    let month = month(bytes)?;
-    let day = match bytes.get(3..6)? {
+    let (month, name) = match month(text.as_bytes()) {
+        Some(month) => (month, 3),
+        None => month_elsewhere(text)?,
+    };
+    let bytes = text.as_bytes().get(name..)?;
+    let day = match bytes.get(..3)? {
         [b' ', b' ', d @ b'1'..=b'9'] => u32::from(d - b'0'),
-        [b' ', ..] => two(bytes, 4)?,
+        [b' ', ..] => two(bytes, 1)?,
         _ => return None,
     };
-    if bytes.get(6) != Some(&b' ') {
+    if bytes.get(3) != Some(&b' ') {
         return None;
     }
-    if let (Some(century), Some(year), Some(b' ')) = (two(bytes, 7), two(bytes, 9), bytes.get(11)) {
-        let (micros, length) = clock(bytes.get(12..)?)?;
+    if let (Some(century), Some(year), Some(b' ')) = (two(bytes, 4), two(bytes, 6), bytes.get(8)) {
+        let (micros, length) = clock(bytes.get(9..)?)?;
         Civil::new(month, day, micros)?;
         let days = when::days(i64::from(century * 100 + year), i64::from(month), i64::from(day));
-        return Some((Stamp::Zoneless(Time(days * 86_400_000_000 + micros)), 12 + length));
+        return Some((Stamp::Zoneless(Time(days * 86_400_000_000 + micros)), name + 9 + length));
     }
-    let (micros, length) = clock(bytes.get(7..)?)?;
-    Some((Stamp::Yearless(Civil::new(month, day, micros)?), 7 + length))
+    let (micros, length) = clock(bytes.get(4..)?)?;
+    Some((Stamp::Yearless(Civil::new(month, day, micros)?), name + 4 + length))
 }
 
 /// Whether a line begins with a stamp, or is the beginning of one or of a klog header: the head of a line that was cut.
@@ -238,6 +333,15 @@ mod tests {
             Some((Stamp::Zoneless(time("2026-11-23T20:16:40Z")), 20))
         );
         assert_eq!(syslog("Nob 23 20:16:40"), None);
+        for name in ["9\u{6708}", "sept.", "\u{441}\u{435}\u{43d}", "set", "wrz"] {
+            let september = Civil::new(9, 3, 73_000_000_000).unwrap();
+            let line = format!("{name} 03 20:16:40 host");
+            assert_eq!(
+                syslog(&line),
+                Some((Stamp::Yearless(september), name.len() + 12)),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -30,11 +30,15 @@ pub struct Layers<'a> {
 #[must_use]
 pub fn layer<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
     let rest = match line.as_bytes().first()? {
-        b'1'..=b'2' => dated(line, layers).or_else(|| unix(line, layers)),
+        b'1'..=b'2' => dated(line, layers)
+            .or_else(|| unix(line, layers))
+            .or_else(|| journal_short(line, layers)),
         b'A'..=b'S' => journal_short(line, layers).or_else(|| weekday(line, layers)),
         b'T' | b'W' => weekday(line, layers),
         b'<' => priority(line, layers),
         b'[' => bracketed(line, layers),
+        // Months of other languages.
+        b'3'..=b'9' | b'a'..=b'z' | 0x80.. => journal_short(line, layers),
         _ => None,
     };
     rest.or_else(|| led(line, layers))

@@ -301,7 +301,6 @@ mod tests {
                 fact(Kind::AdcStarted, 200, 2),
                 fact(Kind::FlagSet, 210, 1),
             ],
-            ..Reading::default()
         };
         let lives: Vec<_> = controllers(&reading).iter().map(|life| (life.from, life.to)).collect();
         assert_eq!(lives, [(at(100), at(180)), (at(200), Time::MAX)]);
