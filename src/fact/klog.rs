@@ -519,7 +519,8 @@ pub const FILES: [&str; 4] = [
 /// A line without the asterisks by which somebody stressed some of its words.
 fn without_stress<'l>(line: &Klog<'l>) -> Option<Klog<'l>> {
     let stressed = memchr::memmem::find_iter(line.message.as_bytes(), "**").take(2).count();
-    (stressed > 1).then(|| Klog {
+    // More in a row, or some behind a dash, mask a name.
+    (stressed > 1 && !line.message.contains("***") && !line.message.contains("-**")).then(|| Klog {
         message: line.message.replace("**", "").into(),
         ..line.clone()
     })
