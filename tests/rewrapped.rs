@@ -110,6 +110,14 @@ fn any_wrapping_gives_the_same_report() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn the_documentation_names_every_wrapping() {
+    let shown = include_str!("../docs/inputs.md");
+    for way in rewrap::WAYS {
+        assert!(shown.contains(way.name), "docs/inputs.md lacks {}", way.name);
+    }
+}
+
 /// Over a folder of recordings, each a folder: `scripts/rewrap FOLDER`. `ADTRACE_KEEP=FOLDER` keeps those that differ.
 #[test]
 #[ignore = "needs a folder of recordings; scripts/rewrap runs it"]

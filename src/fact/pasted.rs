@@ -44,7 +44,8 @@ pub const CALLS: [&str; 6] = [
 ];
 
 /// What stands before a volume's id in a driver's line.
-const VOLUME_KEYS: [&str; 8] = [
+const VOLUME_KEYS: [&str; 9] = [
+    "volume-id=",
     "volume_id\\\":\\\"",
     "volume_id\":\"",
     "volume_id\": \"",
@@ -56,7 +57,8 @@ const VOLUME_KEYS: [&str; 8] = [
 ];
 
 /// What stands before a node's id there.
-const NODE_KEYS: [&str; 7] = [
+const NODE_KEYS: [&str; 8] = [
+    "server-id=",
     "node_id\\\":\\\"",
     "node_id\":\"",
     "node_id:\"",
@@ -72,7 +74,8 @@ const ENDS: [char; 5] = ['"', '\\', ',', '}', ' '];
 /// Whether a line of text can be part of something pasted: a look cheap enough for every line of a driver's log.
 #[must_use]
 pub fn matters(text: &str) -> bool {
-    const SIGNS: [&str; 9] = [
+    const SIGNS: [&str; 10] = [
+        "volume-id=",
         " - event for ",
         "Warning",
         "Normal",
@@ -264,10 +267,12 @@ fn tests_event(text: &str, names: &mut Names) -> Option<Fact> {
 
 /// A driver's own line about a call that moves a volume, of a moment that its wrapper or header tells, or itself.
 pub fn driver(text: &str, at: Option<Time>, host: Option<&str>, names: &mut Names) -> Option<Fact> {
-    let call = CALLS.iter().find(|call| text.contains(**call))?;
+    // Some name the act and not the call.
+    let act = || (text.contains("volume-id=") && text.contains("attach")).then_some("Controller");
+    let call = CALLS.iter().find(|call| text.contains(**call)).copied().or_else(act)?;
     let stamp = || {
-        let stamps = ["\"timestamp\":\"", "\"time\":\"", "time=\""];
-        let mut told = stamps.iter().filter_map(|key| after(text, key, &['"']));
+        let stamps = ["\"timestamp\":\"", "\"time\":\"", "time=\"", " ts="];
+        let mut told = stamps.iter().filter_map(|key| after(text, key, &['"', ' ']));
         told.find_map(Time::parse)
     };
     let mut fact = Fact::new(Kind::DriverLog, Party::Driver, at.or_else(stamp)?);
@@ -285,7 +290,8 @@ pub fn driver(text: &str, at: Option<Time>, host: Option<&str>, names: &mut Name
         told(&NODE_KEYS, &ENDS)
     };
     fact.node = node.and_then(|name| names.get(name));
-    fact.error = after(text, "rpc error: ", &[]).map(|error| format!("rpc error: {error}").into());
+    let error = after(text, "rpc error: ", &[]).map(|error| format!("rpc error: {error}").into());
+    fact.error = error.or_else(|| after(text, " err=\"", &['"']).map(Into::into));
     Some(fact)
 }
 
