@@ -48,10 +48,14 @@ pub fn read(text: &str, names: &mut Names) -> Option<Fact> {
 fn reason_in(before: &str) -> Option<&str> {
     let mut reason = "";
     for word in before.split_whitespace() {
+        let is_date = word
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"-:./+TZ|()".contains(&byte));
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
         let is_reason = word.starts_with("Failed") && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match word {
-            "" | "Warning" | "Normal" | "Error" | "Message" => {}
+            _ if is_date => {}
+            "" | "Warning" | "Normal" | "Error" | "error" | "Message" | "attachdetach-controller" => {}
             _ if is_reason && reason.is_empty() => reason = word,
             _ => return None,
         }
@@ -80,7 +84,9 @@ mod tests {
             "`",
             "Warning\tFailedAttachVolume\t",
             "FailedAttachVolume: ",
-            "Error: ",
+            "error: ",
+            "2019-04-25 14:28:03+00:00 [Warning] ",
+            "FailedAttachVolume | 2020-08-31 23:52:49 || attachdetach-controller, | ",
         ] {
             let fact = told(&format!("{before}{MESSAGE}")).unwrap_or_else(|| panic!("{before}"));
             assert_eq!(

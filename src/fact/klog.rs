@@ -85,7 +85,11 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
     let speaker = source_party.or(by_file.as_ref());
     let letter = speaker.and_then(speaker_letter);
     let message = statement(line);
-    let found = TABLE.find(message, &[Class::Log], letter);
+    // What stands below a line that says all it has to say was put there by somebody.
+    let head = || message.split_once('\n').map(|(head, _)| head);
+    let found = TABLE
+        .find(message, &[Class::Log], letter)
+        .or_else(|| TABLE.find(head()?, &[Class::Log], letter));
     let Some(found) = found.or_else(|| TABLE.find_patched(message, letter)) else {
         return stray(line, speaker, names, out);
     };
@@ -94,6 +98,10 @@ pub fn read(line: &Klog<'_>, source_party: Option<&Party>, names: &mut Names, ou
         .or_else(|| found.row.only_speaker())
         .unwrap_or(Party::Unknown);
     let kind = found.row.kind;
+    if source_party.is_none() && speaks == Party::Attacher && message.contains("/csi.v1.Node/") {
+        // An attacher calls no node's part of a driver; the driver prints its calls with the same words.
+        return Said::Irrelevant;
+    }
     let before = out.len();
     let told = gather(found, line);
     let fact = named(Fact::new(kind, speaks, line.at), &told, line, names);

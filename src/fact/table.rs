@@ -163,7 +163,7 @@ impl Table {
     }
 
     /// The row that the message fits, of one of the classes. Where several speakers print it, the row of `speaker` is
-    /// preferred; the longest template wins among the rest.
+    /// preferred; the longest template wins among the rest, the shortest where the message was cut.
     #[must_use]
     pub fn find<'m>(&'static self, message: &'m str, classes: &[Class], speaker: Option<char>) -> Option<Match<'m>> {
         let indexed = self.by_word.get(first_word(message)).map_or(&[][..], Vec::as_slice);
@@ -175,10 +175,16 @@ impl Table {
             let Some((slots, whole)) = fit(&row.parts, message) else {
                 continue;
             };
+            // Of a line that was cut no more is told than what fits it says at least.
+            let letters = if whole {
+                row.letters()
+            } else {
+                usize::MAX - row.letters()
+            };
             let rank = (
                 whole,
                 speaker.is_none_or(|letter| row.speakers.contains(letter)),
-                row.letters(),
+                letters,
             );
             if best.as_ref().is_none_or(|(best, _)| rank > *best) {
                 best = Some((rank, Match { row, slots }));
@@ -373,7 +379,7 @@ fn fit<'m>(parts: &[Part], message: &'m str) -> Option<(Slots<'m>, bool)> {
                     slots.push((*slot, content));
                     rest = after;
                 }
-                Some((content, None)) if enough => {
+                Some((content, None)) if enough || is_attachment(*slot, &content) => {
                     slots.extend((*slot == Slot::Err).then_some((*slot, content)));
                     return Some((slots, false));
                 }
@@ -394,6 +400,12 @@ fn fit<'m>(parts: &[Part], message: &'m str) -> Option<(Slots<'m>, bool)> {
         }
     }
     rest.trim_end().is_empty().then_some((slots, true))
+}
+
+/// Whether a name that was cut can only be that of an attachment.
+fn is_attachment(slot: Slot, content: &str) -> bool {
+    let digits = content.strip_prefix("csi-").unwrap_or_default();
+    slot == Slot::Va && digits.len() > 3 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The text after the letters; a text that ends within their trailing blanks fits too.
@@ -433,6 +445,17 @@ mod tests {
         assert_eq!(found.row.kind, Kind::AttachOk);
         let texts: Vec<&str> = found.slots.iter().map(|(_, text)| text.as_ref()).collect();
         assert_eq!(texts, ["pv-1", "kubernetes.io/csi/d^h", "n1"]);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_says_the_least_of_what_it_may() {
+        let cut = "attacherDetacher.DetachVolume started for volume \"pv-1\" (UniqueName: \"u\") on node \"n";
+        let found = TABLE.find(cut, &[Class::Log], Some('c')).unwrap();
+        assert_eq!(found.row.kind, Kind::DetachStarted);
+        let found = TABLE
+            .find("Error processing \"csi-58a0", &[Class::Log], Some('a'))
+            .unwrap();
+        assert_eq!((found.row.kind, found.slots.len()), (Kind::EaError, 0));
     }
 
     #[test]

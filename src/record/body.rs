@@ -214,7 +214,8 @@ impl Bodies<'_> {
 /// A line of a pending operation whose header was left out: the moment until which no retry is permitted, and how long
 /// that is, tell when it was written.
 fn headless(text: &str) -> Option<Klog<'_>> {
-    let message = text.trim_start();
+    let message = text.trim_start_matches([' ', '\t', '`', '>', '*', '-']);
+    let message = message.strip_prefix("Error: ").unwrap_or(message).trim_end_matches('`');
     let at = message
         .starts_with("Operation for ")
         .then(|| anchor::retry_moment(message));

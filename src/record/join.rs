@@ -562,9 +562,17 @@ fn class(payload: Payload<'_>) -> Class {
 
 /// Lines of other kinds that people and programs put between klog lines, and that continue none of them.
 fn begins_something(text: &str) -> bool {
-    const BEGINNINGS: [&str; 29] = [
+    const BEGINNINGS: [&str; 37] = [
         "`",
         "...",
+        "\u{2026}",
+        "[...]",
+        "(...)",
+        ". . .",
+        "---",
+        "* * *",
+        "~~~",
+        "**",
         "AttachVolume.",
         "MountVolume.",
         "Multi-Attach error for volume ",

@@ -245,6 +245,27 @@ pub fn syslog(text: &str) -> Option<(Stamp, usize)> {
     Some((Stamp::Yearless(Civil::new(month, day, micros)?), name + 4 + length))
 }
 
+/// Reads `4/2/2018 9:26:16 PM`, as browsers write a moment, and how long it is.
+#[must_use]
+pub fn browser(text: &str) -> Option<(Stamp, usize)> {
+    let (date, rest) = text.split_once(' ')?;
+    let mut parts = date.splitn(3, '/').map(|part| part.parse::<u32>().ok());
+    let (month, day, year) = (parts.next()??, parts.next()??, parts.next()??);
+    let (time, rest) = rest.split_once(' ')?;
+    let (hour, minutes) = time.split_once(':')?;
+    let hour: u32 = hour.parse().ok().filter(|hour| (1..=12).contains(hour))?;
+    let half = match rest.get(..2)? {
+        "AM" => 0,
+        "PM" => 12,
+        _ => return None,
+    };
+    let (micros, length) = clock(format!("{:02}:{minutes}", hour % 12 + half).as_bytes())?;
+    Civil::new(month, day, micros).filter(|_| length == "hh:mm:ss".len() && (1970..2200).contains(&year))?;
+    let days = when::days(i64::from(year), i64::from(month), i64::from(day));
+    let end = date.len() + 1 + time.len() + 1 + "AM".len();
+    Some((Stamp::Zoneless(Time(days * 86_400_000_000 + micros)), end))
+}
+
 /// Whether a line begins with a stamp, or is the beginning of one or of a klog header: the head of a line that was cut.
 #[must_use]
 pub fn begins(text: &str) -> bool {
@@ -342,6 +363,17 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn moments_of_browsers_are_read() {
+        for (text, at, end) in [
+            ("4/2/2018 9:26:16 PMI0403", "2018-04-02T21:26:16Z", 19),
+            ("12/31/2018 12:00:01 AM x", "2018-12-31T00:00:01Z", 22),
+        ] {
+            assert_eq!(browser(text), Some((Stamp::Zoneless(time(at)), end)), "{text}");
+        }
+        assert_eq!(browser("4/2/2018 21:26:16 x"), None);
     }
 
     #[test]

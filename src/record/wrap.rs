@@ -32,13 +32,15 @@ pub fn layer<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
     let rest = match line.as_bytes().first()? {
         b'1'..=b'2' => dated(line, layers)
             .or_else(|| unix(line, layers))
+            .or_else(|| browser(line, layers))
             .or_else(|| journal_short(line, layers)),
         b'A'..=b'S' => journal_short(line, layers).or_else(|| weekday(line, layers)),
         b'T' | b'W' => weekday(line, layers),
         b'<' => priority(line, layers),
         b'[' => bracketed(line, layers),
         // Months of other languages.
-        b'3'..=b'9' | b'a'..=b'z' | 0x80.. => journal_short(line, layers),
+        b'3'..=b'9' => browser(line, layers).or_else(|| journal_short(line, layers)),
+        b'a'..=b'z' | 0x80.. => journal_short(line, layers),
         _ => None,
     };
     rest.or_else(|| led(line, layers))
@@ -129,6 +131,18 @@ fn journal_short<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> 
     let rest = line.get(end..)?.strip_prefix(' ')?;
     let text = hosted(rest, layers).or_else(|| known(rest).then_some(rest))?;
     layers.stamp = layers.stamp.filter(|outer| outer.dated().is_some()).or(Some(stamp));
+    layers.wrapped = true;
+    Some(text)
+}
+
+/// `4/2/2018 9:26:16 PMtext`, as a browser shows a log.
+fn browser<'a>(line: &'a str, layers: &mut Layers<'a>) -> Option<&'a str> {
+    let (stamp, end) = stamp::browser(line)?;
+    let text = line.get(end..)?.trim_start();
+    if !known(text) {
+        return None;
+    }
+    layers.stamp = Some(stamp);
     layers.wrapped = true;
     Some(text)
 }
