@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::fact::{Kind, SourceId};
+use crate::fact::{Detail, Kind, SourceId};
 use crate::graph::cast::Volume;
 use crate::model::world::board::all_of;
 use crate::model::world::{CellState, Va, World};
@@ -160,7 +160,7 @@ fn holds_out(script: &Script, run: &Run, finding: &Finding) -> bool {
             let track = run.track.get(&finding.cell).and_then(|track| track.last());
             let is_there = track.is_none_or(|(_, state)| state.attachment != Va::None);
             is_there
-                && !is_gone(script, finding.cell)
+                && !is_gone(script, finding)
                 && about.any(|step| matches!(step.deed, Deed::MultiAttach | Deed::AttachFailed | Deed::VaAttachError))
         }
         Some(Broken::AttachmentGone) => about.any(|step| step.deed == Deed::MountFailed && step.node == Some(node)),
@@ -173,11 +173,17 @@ fn holds_out(script: &Script, run: &Run, finding: &Finding) -> bool {
     finding.until.is_none() && finding.story.symptom.is_some() && finding.harm == Harm::Stuck && said
 }
 
-/// Whether somebody listed the `VolumeAttachment`s in the end, and this pair's was not among them.
-fn is_gone(script: &Script, cell: Cell) -> bool {
+/// Whether somebody listed the `VolumeAttachment`s in the end, and this pair's was not among them, or was a later one.
+fn is_gone(script: &Script, finding: &Finding) -> bool {
     let mut listed: BTreeMap<SourceId, Vec<bool>> = BTreeMap::new();
     for fact in script.facts.iter().filter(|fact| fact.kind == Kind::VaSeen) {
-        let is_this = (script.cast.volume(fact), script.cast.node(fact)) == (Some(cell.0), Some(cell.1));
+        let cell = (script.cast.volume(fact), script.cast.node(fact));
+        let created = match &fact.detail {
+            Detail::Attachment(detail) => detail.created,
+            _ => None,
+        };
+        let is_later = created.is_some_and(|created| created > finding.since);
+        let is_this = cell == (Some(finding.cell.0), Some(finding.cell.1)) && !is_later;
         listed.entry(fact.source).or_default().push(is_this);
     }
     // One alone may be all that was asked for.
