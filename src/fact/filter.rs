@@ -34,13 +34,11 @@ pub fn matters(line: &[u8]) -> bool {
     if line.starts_with(b"{") {
         return audit_matters(line);
     }
-    NEEDLES.as_ref().is_none_or(|needles| needles.finds(behind_stamp(line))) || is_coloured(line)
+    NEEDLES.as_ref().is_none_or(|needles| needles.finds(behind_stamp(line))) || memchr::memchr(ESCAPE, line).is_some()
 }
 
-/// Whether a terminal's escapes may stand within words.
-fn is_coloured(text: &[u8]) -> bool {
-    memchr::memchr(0x1b, text).is_some()
-}
+/// What begins a terminal's escape, which may stand within a word.
+const ESCAPE: u8 = 0x1b;
 
 /// A klog line without its date, time and process, in which no needle begins.
 fn behind_stamp(line: &[u8]) -> &[u8] {
@@ -60,8 +58,8 @@ fn audit_matters(line: &[u8]) -> bool {
     let told = || {
         let at = uri_in_place(line).or_else(|| Some(FIND_URI.find(line)? + URI.len()))?;
         let value = line.get(at..)?;
-        let end = memchr::memchr2(b'"', b'\\', value)?;
-        // Behind an escape the value is not what stands here.
+        let end = memchr::memchr3(b'"', b'\\', ESCAPE, value)?;
+        // With an escape in it, of JSON or of a terminal, the value is not what stands here.
         let verb = value.get(end..)?.strip_prefix(b"\",\"verb\":\"")?;
         Some((value.get(..end)?, verb))
     };
@@ -77,7 +75,7 @@ fn audit_matters(line: &[u8]) -> bool {
     }
     let verb = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
     // What is neither may have been one.
-    !audit::is_write(verb) || is_coloured(uri) || audit::could_matter(uri, || reference(rest))
+    !audit::is_write(verb) || audit::could_matter(uri, || reference(rest))
 }
 
 /// Where the path begins, if what stands before it is as the API server writes it: told without a search.
