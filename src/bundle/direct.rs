@@ -4,7 +4,7 @@
 //! other, and what one processor copied another has to fetch; a file on the disk each may read for itself.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,9 +21,9 @@ pub struct Direct<'f> {
 }
 
 impl<'f> Direct<'f> {
-    /// The file, if it is one that can be read anywhere.
+    /// The file, where the system can read it anywhere.
     pub(crate) fn of(file: &'f File, meta: &Metadata, meter: &Meter) -> Option<Direct<'f>> {
-        (cfg!(unix) && meta.is_file()).then(|| Direct {
+        cfg!(unix).then(|| Direct {
             file,
             size: meta.len(),
             meter: meter.clone(),
@@ -38,25 +38,9 @@ impl<'f> Direct<'f> {
         self.size
     }
 
-    /// Fills the buffer from that place on; how far it got: not to its end at the end of the file, and where it cannot
-    /// be read, which is remembered.
-    pub fn read(&self, into: &mut [u8], at: u64) -> usize {
-        self.used.store(true, Ordering::Relaxed);
-        let mut got = 0;
-        while let Some(rest) = into.get_mut(got..).filter(|rest| !rest.is_empty()) {
-            match read_at(self.file, rest, at + got as u64) {
-                Ok(0) => break,
-                Ok(more) => got += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let why = format!("it could not be read at byte {} ({error})", at + got as u64);
-                    *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-                    break;
-                }
-            }
-        }
-        self.meter.count(got);
-        got
+    /// Its bytes from that place on. Where it cannot be read it ends, and why is remembered.
+    pub fn from(&self, at: u64) -> impl Read {
+        FromPlace { direct: self, at }
     }
 
     /// Whether anything was read by place.
@@ -67,6 +51,29 @@ impl<'f> Direct<'f> {
     /// Why some of it could not be read.
     pub(super) fn take_fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A file from a place on.
+struct FromPlace<'d> {
+    direct: &'d Direct<'d>,
+    at: u64,
+}
+
+impl Read for FromPlace<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.direct.used.store(true, Ordering::Relaxed);
+        let got = match read_at(self.direct.file, into, self.at) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let why = format!("it could not be read at byte {} ({error})", self.at);
+                *self.direct.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                0
+            }
+            read => read?,
+        };
+        self.direct.meter.count(got);
+        self.at += got as u64;
+        Ok(got)
     }
 }
 

@@ -250,24 +250,12 @@ impl Walker<'_, '_> {
     }
 
     /// Hands one entry to the visitor.
-    fn entry(
-        &mut self,
-        path: &str,
-        modified: Option<Time>,
-        bytes: &mut dyn Read,
-        direct: Option<&Direct<'_>>,
-    ) -> Result<(), BundleError> {
+    fn entry(&mut self, entry: Entry<'_>) -> Result<(), BundleError> {
+        let path = entry.path;
         if !self.meets(path) {
             return Ok(());
         }
         self.walk.entries += 1;
-        let entry = Entry {
-            path,
-            modified,
-            inflates: self.inflating,
-            bytes,
-            direct,
-        };
         let failed = |source| BundleError::Read {
             path: path.to_owned(),
             source,

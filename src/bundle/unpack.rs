@@ -9,7 +9,7 @@ use std::io::{self, Cursor, Read, Seek};
 use std::rc::Rc;
 
 use super::codec::{self, Packing};
-use super::{BundleError, Direct, Walker, modified};
+use super::{BundleError, Direct, Entry, Walker, modified};
 use crate::time::{Span, Time};
 
 /// Counts bytes as they pass.
@@ -252,7 +252,13 @@ impl Walker<'_, '_> {
             left: &left,
             beyond: false,
         };
-        self.entry(path, modified, &mut shared, direct)?;
+        self.entry(Entry {
+            path,
+            modified,
+            inflates: self.inflating,
+            bytes: &mut shared,
+            direct,
+        })?;
         if let Some(direct) = direct.filter(|direct| direct.was_used()) {
             left.set(before.saturating_sub(direct.size()));
             fault.set(fault.take().or(direct.take_fault()));

@@ -60,14 +60,6 @@ impl Piece {
         self.len
     }
 
-    /// Lets so many bytes be added; how many there were.
-    pub fn add(&mut self, want: usize, read: impl FnOnce(&mut [u8]) -> usize) -> usize {
-        self.make_room(want);
-        let got = self.room.get_mut(self.len..self.len + want).map_or(0, read);
-        self.len += got;
-        got
-    }
-
     fn push(&mut self, bytes: &[u8]) {
         self.make_room(bytes.len());
         let end = self.len + bytes.len();
@@ -84,7 +76,7 @@ impl Piece {
     }
 
     /// Reads so many bytes at most; fewer only at the end.
-    fn fill(&mut self, from: &mut dyn Read, want: usize) -> io::Result<usize> {
+    pub fn fill(&mut self, from: &mut dyn Read, want: usize) -> io::Result<usize> {
         let begin = self.len;
         self.make_room(want);
         while let Some(free) = self

@@ -239,7 +239,7 @@ impl<'a> Joiner<'a> {
 
     /// A blank line: what people write below a line that they pasted is no part of it. In the value of a field it is.
     fn blank(&mut self, line: u32, glance: Glance, sink: &mut dyn Sink) {
-        if self.backwards || self.resolved.contains(&glance.key) && !self.opens.contains_key(&glance.key) {
+        if self.backwards {
             return;
         }
         if !self.known && !self.resolved.contains(&glance.key) {

@@ -39,7 +39,6 @@ impl<P: Send> Done<P> {
 pub type Take<'t, P> = dyn FnMut(Done<P>) + Send + 't;
 
 /// Where the next piece begins.
-#[derive(Clone, Debug)]
 pub struct Begin {
     /// The number of its first line.
     pub line: u32,

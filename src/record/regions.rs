@@ -74,6 +74,7 @@ impl Regions<'_> {
         let at = at + piece.bytes().len() as u64;
         let left = self.file.size().saturating_sub(at);
         let want = usize::try_from(left).map_or(want, |left| left.min(want));
-        piece.add(want, |into| self.file.read(into, at))
+        // What cannot be read is no error: the file remembers it.
+        piece.fill(&mut self.file.from(at), want).unwrap_or(0)
     }
 }

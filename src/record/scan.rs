@@ -171,13 +171,13 @@ impl<S: Scribe> Out<'_, S> {
         if !same {
             self.tell_passed();
         }
+        let line = line.get(..LOOKED_AT).unwrap_or(line);
         // A line that only looks like one with a header tells no moment, and must not stand for those that do.
         if self.passed.is_empty() && !self.tell_moment(line) {
             return false;
         }
         self.passed.clear();
-        self.passed
-            .extend_from_slice(line.get(..line.len().min(LOOKED_AT)).unwrap_or(line));
+        self.passed.extend_from_slice(line);
         true
     }
 
@@ -201,9 +201,7 @@ impl<S: Scribe> Out<'_, S> {
     fn tell_audited(&mut self) {
         let moments = self.audited.take().map(|audited| audited.moments());
         for at in moments.into_iter().flatten().flatten() {
-            self.scan
-                .scribe
-                .passed(self.page, at, &self.heading.under(&Outer::default()));
+            self.tell(at);
         }
     }
 
@@ -218,8 +216,7 @@ impl<S: Scribe> Out<'_, S> {
 
     /// Tells the moment of a klog line, and of those that are one with it, if they have any.
     fn tell_moment(&mut self, line: &[u8]) -> bool {
-        let head = line.get(..line.len().min(LOOKED_AT)).unwrap_or(line);
-        let text = String::from_utf8_lossy(head);
+        let text = String::from_utf8_lossy(line);
         match klog::apart(&text) {
             Some(mut lines) => lines.all(|line| self.tell_moment_of(line)),
             None => self.tell_moment_of(&text),
@@ -230,10 +227,13 @@ impl<S: Scribe> Out<'_, S> {
         let Ok((_, header)) = klog::header(line) else {
             return false;
         };
-        let at = self.scan.anchor.place(header.written, None);
+        self.tell(self.scan.anchor.place(header.written, None));
+        true
+    }
+
+    fn tell(&mut self, at: Time) {
         let outer = self.heading.under(&Outer::default());
         self.scan.scribe.passed(self.page, at, &outer);
-        true
     }
 }
 

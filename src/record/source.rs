@@ -161,7 +161,7 @@ impl<S: Scribe> Source<'_, '_, S> {
         };
         let mut seam = Seam::default();
         let mut take = |done: Done<S::Page>| seam = self.stitch(&scan, std::mem::take(&mut seam), done);
-        let mut beyond = 0;
+        let mut bytes_in_all = None;
         if cutter.is_done() {
             piece.rule();
             take(Done::of(&scan, &begin.chunk(&piece, true)));
@@ -173,7 +173,7 @@ impl<S: Scribe> Source<'_, '_, S> {
                 most: limits.line_bytes,
             };
             begin = lanes::regions(&scan, piece, &regions, begin, &mut take);
-            beyond = file.size() - cutter.read;
+            bytes_in_all = Some(file.size());
         } else {
             begin = lanes::stream(&scan, piece, &mut cutter, chunk, begin, &mut take)?;
         }
@@ -183,7 +183,7 @@ impl<S: Scribe> Source<'_, '_, S> {
         join::end(seam, &mut out);
         out.tell_passed();
         (self.take)(page);
-        self.summary.bytes = cutter.read + beyond;
+        self.summary.bytes = bytes_in_all.unwrap_or(cutter.read);
         if !recast.is_plain() {
             self.summary.bytes = recast.read;
         }
@@ -263,13 +263,8 @@ mod tests {
         seen_in(bytes, direct.as_ref(), chunk, limits)
     }
 
-    fn seen_in(
-        bytes: &[u8],
-        direct: Option<&Direct<'_>>,
-        chunk: usize,
-        limits: &Limits,
-    ) -> (Vec<(u32, u32, String)>, Summary) {
-        let context = Context {
+    fn context<'c>(direct: Option<&'c Direct<'c>>, limits: &'c Limits) -> Context<'c> {
+        Context {
             path: "a.log",
             modified: None,
             near: Time::parse("2026-11-23T20:13:56Z"),
@@ -278,7 +273,16 @@ mod tests {
             limits,
             inflates: false,
             direct,
-        };
+        }
+    }
+
+    fn seen_in(
+        bytes: &[u8],
+        direct: Option<&Direct<'_>>,
+        chunk: usize,
+        limits: &Limits,
+    ) -> (Vec<(u32, u32, String)>, Summary) {
+        let context = context(direct, limits);
         let mut found = Vec::new();
         let mut take = |page| found.extend(page);
         let summary = read_in(&mut Cursor::new(bytes), &context, chunk, &All, &mut take).unwrap();
@@ -422,17 +426,8 @@ mod tests {
     #[test]
     fn a_lane_that_breaks_down_leaves_nobody_waiting() {
         let text = format!("{KLOG}well\n").repeat(200) + KLOG + "fault\n" + &format!("{KLOG}well\n").repeat(200);
-        let context = Context {
-            path: "a.log",
-            modified: None,
-            near: None,
-            year: None,
-            zone: None,
-            limits: &Limits::default(),
-            inflates: false,
-            direct: None,
-        };
-        let read = || read_in(&mut text.as_bytes(), &context, 50, &Faulty, &mut |()| ());
+        let limits = Limits::default();
+        let read = || read_in(&mut text.as_bytes(), &context(None, &limits), 50, &Faulty, &mut |()| ());
         assert!(std::panic::catch_unwind(read).is_err());
     }
 

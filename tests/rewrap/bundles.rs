@@ -122,14 +122,17 @@ pub fn sosreport(files: &[File]) -> Vec<File> {
         .collect();
     by_host(placed, |host, files| {
         let root = format!("sosreport-{host}-2026-11-25-abcdefg");
-        let mut inside = vec![File::new(format!("{root}/hostname"), format!("{host}\n"))];
-        inside.extend(
-            files
-                .into_iter()
-                .map(|file| File::new(format!("{root}/{}", file.path), file.bytes)),
-        );
-        File::new(format!("{root}.tar.xz"), xz(&tar(&inside)))
+        File::new(format!("{root}.tar.xz"), xz(&machine(&root, host, "hostname", files)))
     })
+}
+
+/// A machine's files below one folder, with one that tells its name.
+fn machine(root: &str, host: &str, named_in: &str, mut files: Vec<File>) -> Vec<u8> {
+    files.insert(0, File::new(named_in, format!("{host}\n")));
+    for file in &mut files {
+        file.path = format!("{root}/{}", file.path);
+    }
+    tar(&files)
 }
 
 fn xz(bytes: &[u8]) -> Vec<u8> {
@@ -284,13 +287,8 @@ pub fn rancher(files: &[File]) -> Vec<File> {
     });
     by_host(placed.collect(), |host, files| {
         let root = format!("{host}-2026-11-25_02_20_00");
-        let mut inside = vec![File::new(format!("{root}/systeminfo/hostname"), format!("{host}\n"))];
-        inside.extend(
-            files
-                .into_iter()
-                .map(|file| File::new(format!("{root}/{}", file.path), file.bytes)),
-        );
-        File::new(format!("{root}.tar.gz"), gzip(&tar(&inside)))
+        let packed = gzip(&machine(&root, host, "systeminfo/hostname", files));
+        File::new(format!("{root}.tar.gz"), packed)
     })
 }
 
